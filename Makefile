@@ -1,0 +1,74 @@
+# `make run` and `make test` are all that a machine with Python 3.11 and make needs: each makes .venv, installs exactly
+# what its lock names, and goes on. The second time each goes straight on.
+
+PORT ?= 8000
+PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python3.14 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+LOCKED := $(PIP) --only-binary :all: --require-hashes --requirement
+UV ?= $(VENV)/lock/bin/uv
+COMPILE = $(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+
+.PHONY: run test lint schema bench console lock clean
+
+run: $(VENV)/run.stamp
+	@test -e src/greenroom/console/index.html || { \
+		echo "The explorer is built in the meantime; how that goes: $(VENV)/console.log"; \
+		$(MAKE) --no-print-directory console > $(VENV)/console.log 2>&1 & }
+	@GREENROOM_SETTING=demo $(BIN)/greenroom serve --demo --port $(PORT)
+
+# From the cheapest to the dearest; the first red ends it. pytest that finds no test (5) is red as well.
+test: lint
+	$(BIN)/greenroom schema | diff -u schema.graphql - # if this is meant: make schema
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config importlinter.ini
+
+schema: $(VENV)/dev.stamp
+	$(BIN)/greenroom schema > $(VENV)/schema.graphql
+	mv $(VENV)/schema.graphql schema.graphql
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m bench
+
+console: $(VENV)/run.stamp $(VENV)/console.stamp
+	$(BIN)/python -m greenroom.console_build
+
+# For maintainers: resolve pyproject.toml anew, keeping versions that still fit; UPGRADE=--upgrade keeps none.
+lock: $(UV)
+	$(COMPILE) pyproject.toml --extra embedded --group dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra embedded --group build -c requirements-dev.lock -o requirements.lock
+	$(COMPILE) --group console -c requirements-dev.lock -o requirements-console.lock
+
+# Leaves .greenroom, where the data are.
+clean:
+	rm -rf $(VENV) dist console/node_modules src/greenroom/console \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Greenroom needs Python 3.11 or newer: install it, or name it: make PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
+	$(LOCKED) requirements.lock
+	$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(BIN)/python
+	$(LOCKED) requirements-dev.lock
+	$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/console.stamp: requirements-console.lock | $(BIN)/python
+	$(LOCKED) requirements-console.lock
+	@touch $@
+
+$(VENV)/lock/bin/uv:
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet uv

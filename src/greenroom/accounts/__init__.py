@@ -1,0 +1,1 @@
+"""Accounts: who owns rooms and a roster."""

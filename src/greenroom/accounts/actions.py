@@ -1,0 +1,73 @@
+"""What can be done with an account: the platform registers it; its owner cannot change kind or nationality (R1)."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, or_
+from sqlmodel import col, select
+
+from greenroom.access import Actor, Permission, account_id_of, need
+from greenroom.accounts.tables import Account
+from greenroom.db import Read, Transaction
+from greenroom.errors import Problem, Refused
+from greenroom.events.actions import record
+from greenroom.law.terms import AccountKind
+from greenroom.text import country, folded, one_line
+
+NAME_LENGTH_MAX = 120
+BY_IDS = Read(
+    select(Account).where(col(Account.account_id) == any_(bindparam("account_ids", type_=ARRAY(Uuid()))))
+)
+
+
+async def register_account(
+    tx: Transaction, *, external_id: str, kind: AccountKind, name: str, nationality: str, by: Actor, now: datetime
+) -> UUID | Refused:
+    """Register an account under the platform's own id, or bring what is known of it up to date. Returns our id.
+
+    A change of kind or nationality is in the log, and open rooms answer by the new values at once (R1).
+    """
+    if refused := need(by, Permission.ADMINISTER):
+        return refused
+    external_id, problems = one_line(external_id, at=("input", "externalId"), most=NAME_LENGTH_MAX)
+    name, of_name = one_line(name, at=("input", "name"), most=NAME_LENGTH_MAX)
+    nationality, of_nationality = country(nationality, at=("input", "nationality"))
+    if found := [*problems, *of_name, *of_nationality]:
+        return Refused(tuple[Problem, ...](found))
+    account_id = account_id_of(external_id)
+    row = (await tx.exec(select(Account).where(Account.account_id == account_id).with_for_update())).one_or_none()
+    was = row and {"kind": row.kind.value, "nationality": row.nationality}
+    if row is None:
+        row = Account(
+            account_id=account_id,
+            external_id=external_id,
+            kind=kind,
+            nationality=nationality,
+            name=name,
+            search_name=folded(name),
+            created_at=now,
+        )
+        tx.add(row)
+    elif (row.kind, row.nationality, row.name) == (kind, nationality, name):
+        return account_id
+    else:
+        row.kind, row.nationality, row.name, row.search_name = kind, nationality, name, folded(name)
+        row.version += 1
+    became = {"kind": kind.value, "nationality": nationality}
+    action = "ACCOUNT_CHANGED" if was else "ACCOUNT_REGISTERED"
+    await record(tx, action, "Account", account_id, account_id=account_id, by=by, now=now, was=was, became=became)
+    return account_id
+
+
+BY_NAME = (col(Account.search_name), col(Account.account_id))
+
+
+def directory(*, is_search: bool) -> Select[Any]:
+    """All accounts; a search matches the name anywhere or the platform's id as a whole."""
+    found = select(Account)
+    if not is_search:
+        return found
+    return found.where(
+        or_(col(Account.search_name).like(bindparam("pattern")), col(Account.external_id) == bindparam("external_id"))
+    )

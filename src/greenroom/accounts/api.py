@@ -1,0 +1,337 @@
+"""The GraphQL face of accounts."""
+
+from typing import TYPE_CHECKING, Annotated, Self
+from uuid import UUID
+
+import strawberry
+
+from greenroom.access import STAFF, Permission, account_id_of
+from greenroom.accounts import actions
+from greenroom.context import Context, Info
+from greenroom.db import NOBODY, Read, Record, Scope
+from greenroom.errors import Refused
+from greenroom.graph import (
+    After,
+    Before,
+    CountryCode,
+    First,
+    Instant,
+    Last,
+    Node,
+    PageInfo,
+    Search,
+    UserError,
+    asks_for,
+    given,
+    global_id,
+    home,
+    key_of,
+    page_info,
+    page_of,
+    user_errors,
+)
+from greenroom.law.policies import InForce
+from greenroom.law.terms import AccountKind, LiveRoomStatus
+from greenroom.paging import cursor_of, paged, parameters, slice_of, total
+from greenroom.text import pattern
+
+if TYPE_CHECKING:
+    from greenroom.anchors.api import AnchorConnection, RememberedAnchorConnection
+    from greenroom.events.api import AuditEventConnection
+    from greenroom.rooms.api import LiveRoomConnection
+
+ANCHORS = strawberry.lazy("greenroom.anchors.api")
+
+strawberry.enum(AccountKind)
+strawberry.enum(Permission)
+
+
+@strawberry.type
+class ConsoleAccess:
+    """Whether the live console is open to an account."""
+
+    can_broadcast: bool
+    """May start broadcasts; false until a first anchor has submitted, once the rules are enforced."""
+    needs_first_authentication: bool
+    """The prompt of the home page: no anchor of this account has submitted yet."""
+
+
+@strawberry.type
+class Account(Node):
+    """A seller or blogger account."""
+
+    external_id: str
+    """The platform's own id of this account."""
+    kind: AccountKind
+    """Seller or blogger."""
+    name: str
+    """Public name."""
+    nationality: CountryCode
+    """The account's nationality."""
+    created_at: Instant
+    """When it was registered."""
+    row: strawberry.Private[Record]
+
+    @classmethod
+    def of(cls, row: Record) -> Self:
+        """What a client sees of a row."""
+        return cls(
+            id=global_id("Account", row["account_id"], row["account_id"]),
+            external_id=row["external_id"],
+            kind=AccountKind(row["kind"]),
+            name=row["name"],
+            nationality=row["nationality"],
+            created_at=row["created_at"],
+            row=row,
+        )
+
+    @strawberry.field
+    def console(self, info: Info) -> ConsoleAccess:
+        """What the console may do: broadcast, or only authenticate and read."""
+        return console_of(self.row, info.context.in_force, info.context)
+
+    @strawberry.field
+    async def remembered_anchors(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        search: Search = strawberry.UNSET,
+    ) -> Annotated["RememberedAnchorConnection", ANCHORS]:
+        """Anchors that handed in a verification under this account before, most recently used first: the picker of
+        the next room."""
+        found: RememberedAnchorConnection = await home("anchors").remembered_page(
+            info, self.row["account_id"], (first, after, last, before), given(search)
+        )
+        return found
+
+    @strawberry.field
+    async def anchors(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        search: Search = strawberry.UNSET,
+    ) -> Annotated["AnchorConnection", ANCHORS]:
+        """The whole roster, by name, submitted or not."""
+        found: AnchorConnection = await home("anchors").roster_page(
+            info, self.row["account_id"], (first, after, last, before), given(search)
+        )
+        return found
+
+    @strawberry.field
+    async def live_rooms(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        status: Annotated[LiveRoomStatus | None, strawberry.argument(description="Only this state.")] = strawberry.UNSET,
+    ) -> Annotated["LiveRoomConnection", strawberry.lazy("greenroom.rooms.api")]:
+        """This account's rooms, newest first."""
+        found: LiveRoomConnection = await home("rooms").rooms_page(
+            info, self.row["account_id"], (first, after, last, before), given(status)
+        )
+        return found
+
+    @strawberry.field
+    async def audit_events(
+        self, info: Info, first: First = strawberry.UNSET, after: After = strawberry.UNSET, last: Last = strawberry.UNSET, before: Before = strawberry.UNSET
+    ) -> Annotated["AuditEventConnection", strawberry.lazy("greenroom.events.api")]:
+        """Entries about this account."""
+        found: AuditEventConnection = await home("events").account_page(
+            info, self.row["account_id"], (first, after, last, before)
+        )
+        return found
+
+
+def console_of(row: Record, in_force: InForce, context: Context) -> ConsoleAccess:
+    """Say what the console may do. Without authentication it is open to authenticate and read (A11, R28)."""
+    is_first = row["first_submitted_at"] is None
+    return ConsoleAccess(
+        can_broadcast=not (is_first and in_force.is_enforced(context.now)), needs_first_authentication=is_first
+    )
+
+
+@strawberry.type
+class AccountEdge:
+    """One account of a page."""
+
+    cursor: str
+    """Cursor."""
+    node: Account
+    """The account."""
+
+
+@strawberry.type
+class AccountConnection:
+    """A page of accounts."""
+
+    edges: list[AccountEdge]
+    """The page."""
+    nodes: list[Account]
+    """Nodes without edge data."""
+    page_info: PageInfo
+    """Paging state."""
+    total_count: int
+    """Counted up to 1000."""
+
+
+@strawberry.type
+class Viewer:
+    """Who is asking."""
+
+    id: str
+    """The caller's own id, as the token says; `ReviewTask.assignee` names it."""
+    name: str | None
+    """The caller's name, where the token has one."""
+    permissions: list[Permission]
+    """What else is allowed."""
+
+    @strawberry.field
+    async def accounts(self, info: Info) -> list[Account]:
+        """The accounts acted for, at most 100: one for a shop, several for an agency, none for staff and services."""
+        ids = tuple(info.context.actor.account_ids)
+        rows = await info.context.rows(actions.BY_IDS, Scope(account_ids=ids), account_ids=list(ids)) if ids else []
+        return [Account.of(row) for row in sorted(rows, key=lambda row: (row["search_name"], row["account_id"]))]
+
+
+@strawberry.input(one_of=True)
+class AccountReferenceInput:
+    """One account by one of two names."""
+
+    external_id: strawberry.Maybe[str]
+    """The platform's own id."""
+    id: strawberry.Maybe[strawberry.ID]
+    """Global ID."""
+
+
+@strawberry.input
+class AccountRegisterInput:
+    """Arguments of `accountRegister`."""
+
+    external_id: str
+    """The platform's own id."""
+    kind: AccountKind
+    """Seller or blogger."""
+    name: str
+    """Public name."""
+    nationality: str
+    """The account's nationality."""
+
+
+@strawberry.type
+class AccountRegisterPayload:
+    """Result of `accountRegister`."""
+
+    account: Account | None = None
+    """The account."""
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+    """Why it was refused."""
+
+
+async def accounts_by_id(context: Context, ids: list[UUID]) -> list[Record | None]:
+    """Load accounts that the caller acts for or, as staff, may see; one statement."""
+    scope = Scope(account_ids=tuple(context.actor.account_ids))
+    if context.actor.permissions & STAFF:
+        scope = Scope(reading="accounts")
+    elif not set(ids) & context.actor.account_ids:
+        scope = NOBODY
+    rows = {row["account_id"]: row for row in await context.rows(actions.BY_IDS, scope, account_ids=ids)}
+    return [rows.get(account_id) for account_id in ids]
+
+
+async def load(info: Info, account_id: UUID) -> Account | None:
+    """Return an account; None when absent or hidden."""
+    row = await info.context.loader(accounts_by_id).load(account_id)
+    return Account.of(row) if row else None
+
+
+@strawberry.type
+class AccountQueries:
+    """Reads of accounts."""
+
+    @strawberry.field
+    async def account(
+        self,
+        info: Info,
+        by: Annotated[AccountReferenceInput, strawberry.argument(description="By one of two names.")],
+    ) -> Account | None:
+        """An account; null when absent or hidden."""
+        if by.external_id is not None:
+            return await load(info, account_id_of(by.external_id.value))
+        assert by.id is not None
+        return await load(info, key_of("Account", by.id.value).account_id)
+
+    @strawberry.field
+    async def accounts(
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        search: Annotated[
+            str | None, strawberry.argument(description="Match on name or the platform's id.")
+        ] = strawberry.UNSET,
+    ) -> AccountConnection | None:
+        """All accounts, by name. Requires ADMINISTER, or REVIEW."""
+        if not info.context.actor.permissions & {Permission.ADMINISTER, Permission.REVIEW}:
+            return None
+        page = page_of(info, first, after, last, before, of=(str, UUID))
+        search = given(search)
+        base = actions.directory(is_search=search is not None)
+        if asks_for(info, "totalCount"):
+            base = base.add_columns(total(base))
+        read = Read(paged(base, actions.BY_NAME, page, descending=False))
+        values = parameters(page) | ({"pattern": pattern(search), "external_id": search.strip()} if search is not None else {})
+        part = slice_of(await info.context.rows(read, Scope(reading="accounts"), **values), page)
+        nodes = [Account.of(row) for row in part.rows]
+        cursors = [cursor_of((row["search_name"], row["account_id"])) for row in part.rows]
+        return AccountConnection(
+            edges=[AccountEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
+            nodes=nodes,
+            page_info=page_info(part, cursors),
+            total_count=part.rows[0].get("total", 0) if part.rows else 0,
+        )
+
+    @strawberry.field
+    def viewer(self, info: Info) -> Viewer | None:
+        """The caller; null when anonymous."""
+        actor = info.context.actor
+        if not actor.subject:
+            return None
+        return Viewer(id=actor.subject, name=actor.name, permissions=sorted(actor.permissions))
+
+
+@strawberry.type
+class AccountMutations:
+    """What can be done with accounts."""
+
+    @strawberry.mutation
+    async def account_register(self, info: Info, input: AccountRegisterInput) -> AccountRegisterPayload | None:
+        """Registers or updates an account, by the platform's own id. Requires ADMINISTER."""
+        context = info.context
+        outcome = await context.perform(
+            lambda tx: actions.register_account(
+                tx,
+                external_id=input.external_id,
+                kind=input.kind,
+                name=input.name,
+                nationality=input.nationality,
+                by=context.actor,
+                now=context.now,
+            ),
+            account_id=account_id_of(input.external_id.strip()),
+            also=frozenset({Permission.ADMINISTER}),
+        )
+        match outcome:
+            case Refused():
+                return AccountRegisterPayload(user_errors=user_errors(outcome, info))
+            case _:
+                return AccountRegisterPayload(account=await load(info, account_id_of(input.external_id.strip())))

@@ -1,0 +1,160 @@
+"""Context: what one operation knows. `now` is read once, so that an operation has one present."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+import strawberry
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from strawberry.dataloader import DataLoader
+
+from greenroom.access import Actor, Permission, scope
+from greenroom.db import Database, Read, Scope, Transaction
+from greenroom.errors import CONSTRAINTS, Refused
+from greenroom.idempotency import claim
+from greenroom.law.policies import InForce
+from greenroom.rates import Budget
+from greenroom.inforce import Held
+from greenroom.sealing import KeyWrapping, Pepper
+from greenroom.tickets import TicketSigner
+
+Outcome = TypeVar("Outcome")
+KeyT = TypeVar("KeyT")
+Loaded = TypeVar("Loaded")
+DEADLOCK = "40P01"
+NONE_ALSO: frozenset[Permission] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What one process holds for all its operations."""
+
+    db: Database
+    keys: KeyWrapping
+    pepper: Pepper
+    tickets: TicketSigner
+    held: Held
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A mutation that a retry must not repeat: the caller's key, what was asked, and the id of what it makes."""
+
+    key: str
+    asked: Any
+    result_id: UUID
+
+    @classmethod
+    def of(cls, key: str | None, asked: Any, result_id: UUID) -> "Once | None":
+        """Return it where the caller sent a key."""
+        return cls(key, asked, result_id) if isinstance(key, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """It was done before, with this result."""
+
+    result_id: UUID
+
+
+@dataclass(slots=True)
+class Context:
+    """Handed to every resolver."""
+
+    actor: Actor
+    language: str
+    now: datetime
+    in_force: InForce
+    services: Services
+    budget: Budget | None = None
+    entrance: str = ""
+    loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def actor_key(self) -> str:
+        """Whose budget an operation spends: a subject's, or an anonymous caller's by address."""
+        return self.actor.subject or self.entrance
+
+    async def perform(
+        self,
+        verb: Callable[[Transaction], Awaitable[Outcome | Refused]],
+        *,
+        account_id: UUID,
+        also: frozenset[Permission] = NONE_ALSO,
+        once: Once | None = None,
+    ) -> Outcome | Refused | Replay:
+        """Run one verb in one transaction, committed before its outcome is resolved.
+
+        A refusal has written nothing: whatever the verb had begun is rolled back. A deadlock with another verb is
+        nobody's mistake, so the loser starts over once.
+        """
+        try:
+            return await self.attempt(verb, account_id=account_id, also=also, once=once)
+        except IntegrityError as error:
+            return refusal_of(error)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != DEADLOCK:
+                raise
+            return await self.attempt(verb, account_id=account_id, also=also, once=once)
+
+    async def attempt(
+        self,
+        verb: Callable[[Transaction], Awaitable[Outcome | Refused]],
+        *,
+        account_id: UUID,
+        also: frozenset[Permission],
+        once: Once | None,
+    ) -> Outcome | Refused | Replay:
+        """Run the verb a single time."""
+        async with self.services.db.transaction(scope(self.actor, account_id, also=also)) as tx:
+            outcome: Outcome | Refused | Replay | UUID | None = None
+            if once:
+                outcome = await claim(
+                    tx,
+                    once.key,
+                    account_id=account_id,
+                    actor=self.actor.subject,
+                    asked=once.asked,
+                    result_id=once.result_id,
+                    now=self.now,
+                )
+                outcome = Replay(outcome) if isinstance(outcome, UUID) else outcome
+            if outcome is None:
+                outcome = await verb(tx)
+                await tx.flush()
+            if isinstance(outcome, Refused):
+                await tx.rollback()
+            return outcome  # type: ignore[return-value]  # the claim's UUID and None are replaced above
+
+    async def rows(self, read: Read, scope: Scope, /, **parameters: Any) -> list[Any]:
+        """Run one read under a scope."""
+        return await self.services.db.rows(read, scope, **parameters)
+
+    def loader(
+        self, batch: Callable[["Context", list[KeyT]], Awaitable[list[Loaded]]]
+    ) -> DataLoader[KeyT, Loaded]:
+        """Return this operation's loader for a batch function: one statement for all that is asked in a tick."""
+        if batch not in self.loaders:
+            self.loaders[batch] = DataLoader(load_fn=partial(batch, self))
+        return self.loaders[batch]
+
+    def forget_loaded(self) -> None:
+        """Drop what was read before a mutation wrote."""
+        self.loaders.clear()
+
+
+def refusal_of(error: IntegrityError) -> Refused:
+    """Return what a broken constraint means to a caller; one that we did not foresee is a fault.
+
+    Raises IntegrityError.
+    """
+    name = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
+    if name not in CONSTRAINTS:
+        raise error
+    return Refused.of(CONSTRAINTS[name])
+
+
+Info = strawberry.Info[Context, None]

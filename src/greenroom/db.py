@@ -1,0 +1,149 @@
+"""Database: how a transaction is scoped, and how a hot read runs in one round trip under row security.
+
+Two pools: mutations run as SQLAlchemy sessions; reads are compiled once and go straight to asyncpg. Both see only the
+rows that `Scope` names: row security reads it from settings local to the transaction, so a pooled connection cannot
+carry it to someone else, and without one no row is visible at all.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import Executable, event, func, select
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+Record = Mapping[str, Any]
+DIALECT = asyncpg_dialect()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows a transaction may touch. `reading` names one of the few reads across accounts."""
+
+    account_id: UUID | None = None
+    account_ids: tuple[UUID, ...] = ()
+    reading: str = ""
+
+
+NOBODY = Scope()
+
+
+class Read:
+    """A statement compiled once, to run scoped on its own or inside a mutation's transaction."""
+
+    def __init__(self, statement: Executable) -> None:
+        compiled = statement.compile(dialect=DIALECT)  # type: ignore[attr-defined]  # every ClauseElement has it
+        self.sql = str(compiled)
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self.defaults = {n: v for n, v in compiled.params.items() if v is not None}
+        at = len(self.names)
+        # OFFSET 0 and the reference to `scope` keep the planner from running the inner statement before the scope
+        # is set: a subquery that depends on another relation's row can only be executed after that row is there.
+        self.scoped_sql = (
+            f"SELECT r.* FROM greenroom_scope(${at + 1}, ${at + 2}, ${at + 3}) AS scope(is_set)"
+            f" CROSS JOIN LATERAL (SELECT q.* FROM ({self.sql}) q WHERE scope.is_set OFFSET 0) r"
+        )
+
+    def values(self, given: Mapping[str, Any]) -> list[Any]:
+        """Return the parameters in the order of their places."""
+        return [given[name] if name in given else self.defaults[name] for name in self.names]
+
+
+class Transaction(AsyncSession):
+    """One mutation's transaction, which can run reads too, under the scope and the locks that it has."""
+
+    on_statement: Callable[[str], None] | None = None
+
+    async def rows(self, read: Read, /, **parameters: Any) -> list[asyncpg.Record]:
+        """Run a read inside this transaction; what was added before is flushed first."""
+        await self.flush()
+        if self.on_statement:
+            self.on_statement(read.sql)
+        raw = (await (await self.connection()).get_raw_connection()).driver_connection
+        assert raw is not None
+        found: list[asyncpg.Record] = await raw.fetch(read.sql, *read.values(parameters))
+        return found
+
+
+@dataclass(slots=True)
+class Database:
+    """Both pools of one process. `on_statement` is told each statement, for counting."""
+
+    engine: AsyncEngine
+    pool: asyncpg.Pool
+    on_statement: Callable[[str], None] | None = field(default=None)
+
+    async def rows(self, read: Read, scope: Scope, /, **parameters: Any) -> list[asyncpg.Record]:
+        """Run one read under a scope, in one round trip."""
+        if self.on_statement:
+            self.on_statement(read.sql)
+        values = read.values(parameters)
+        async with self.pool.acquire() as connection:
+            found: list[asyncpg.Record] = await connection.fetch(
+                read.scoped_sql, *values, scope.account_id, list(scope.account_ids), scope.reading
+            )
+        return found
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope) -> AsyncIterator["Transaction"]:
+        """Open a transaction under a scope; leaving it commits, an exception rolls back."""
+        async with Transaction(self.engine, expire_on_commit=False, autoflush=False) as tx, tx.begin():
+            tx.on_statement = self.on_statement
+            await tx.execute(select(func.greenroom_scope(scope.account_id, list(scope.account_ids), scope.reading)))
+            yield tx
+
+    async def close(self) -> None:
+        """Close both pools, waiting for what runs."""
+        await self.pool.close()
+        await self.engine.dispose()
+
+
+async def connect(
+    url: str, *, writes_max: int, reads_max: int, statement_timeout_ms: int, lock_timeout_ms: int
+) -> Database:
+    """Open both pools on a postgresql:// URL. Sizes in connections, times in milliseconds.
+
+    Raises OSError or asyncpg.PostgresError where the server cannot be reached.
+    """
+    limits = {
+        "application_name": "greenroom",
+        "statement_timeout": str(statement_timeout_ms),
+        "lock_timeout": str(lock_timeout_ms),
+        "idle_in_transaction_session_timeout": "15000",
+        "jit": "off",
+    }
+    engine = create_async_engine(
+        make_url(url).set(drivername="postgresql+asyncpg"),
+        pool_size=writes_max,
+        max_overflow=0,
+        pool_timeout=10,
+        connect_args={"server_settings": limits},
+    )
+    pool = await asyncpg.create_pool(
+        make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
+        min_size=1,
+        max_size=reads_max,
+        server_settings=limits,
+        reset=nothing_to_reset,
+    )
+    return Database(engine, pool)
+
+
+async def nothing_to_reset(_: Any) -> None:
+    """Every statement of the read pool sets its scope locally to itself, so a reset would be a wasted round trip."""
+
+
+def count_statements(database: Database, told: Callable[[str], None]) -> None:
+    """Have `told` called with each statement of both pools, the scope's own apart."""
+    database.on_statement = told
+
+    @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def on_execute(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "greenroom_scope" not in statement:
+            told(statement)

@@ -1,0 +1,220 @@
+"""Errors: everything that we refuse, as values, and the one place that puts it into words.
+
+Problem                     one thing that a caller can understand and act on
+├── Required                the value is missing
+├── Invalid                 the value has the wrong form; `words` says which
+├── NotFound                no such object, or not yours: the same answer
+├── PermissionDenied        the caller lacks the permission
+├── Stale                   someone else wrote first
+├── InvalidState            not from where the object stands now
+├── IdempotencyMismatch     the key came before with other input
+├── TooManyAttempts         a lead must unlock (A15, X10)
+├── WrongPath               the system decides the path (R16)
+└── NotAdmitted             the law says no; carries every blocker
+"""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar, NamedTuple
+
+from greenroom.law.terms import RequirementKind
+
+Path = tuple[str, ...]  # into the arguments of a mutation: ("input", "cast", "0", "location")
+
+
+class UserErrorCode(StrEnum):
+    """Reasons that a mutation was refused. New values may be added: clients need a default branch."""
+
+    ADMISSION_REFUSED = "ADMISSION_REFUSED"
+    """The room may not broadcast: see `AdmissionRefused.blockers`."""
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+    """The same idempotency key came with other input."""
+    INVALID = "INVALID"
+    """The value has the wrong form."""
+    INVALID_STATE = "INVALID_STATE"
+    """Not allowed in the object's present state."""
+    NOT_FOUND = "NOT_FOUND"
+    """No such object, or not visible to the viewer."""
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    """The viewer lacks the permission."""
+    REQUIRED = "REQUIRED"
+    """The value is required on this path."""
+    STALE = "STALE"
+    """The object changed since it was read: see `VersionConflict`."""
+    TOO_MANY_ATTEMPTS = "TOO_MANY_ATTEMPTS"
+    """Too many attempts."""
+    WRONG_PATH = "WRONG_PATH"
+    """The anchor's path is another one."""
+
+
+class Words(NamedTuple):
+    """One sentence in both languages, with places for a problem's values: what is wrong, and what to do next."""
+
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a verb did not happen. Nothing was written."""
+
+    code: ClassVar[UserErrorCode]
+    words: ClassVar[Words]
+    at: Path = ("input",)
+    requirement: RequirementKind | None = None
+
+    def said(self, language: str) -> str:
+        """Return the sentence for people, in `zh` or `en`."""
+        words, values = self.spoken()
+        return (words.zh if language == "zh" else words.en).format(**values)
+
+    def spoken(self) -> tuple[Words, dict[str, object]]:
+        """Return the sentence's words and what stands in their places."""
+        return self.words, {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Required(Problem):
+    code = UserErrorCode.REQUIRED
+    words = Words("This is required. Fill it in and send the form again.", "此项为必填项，请填写后重新提交。")
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid(Problem):
+    sentence: Words = Words("This value has the wrong form.", "格式不正确。")
+    values: tuple[tuple[str, object], ...] = ()
+    code = UserErrorCode.INVALID
+
+    def spoken(self) -> tuple[Words, dict[str, object]]:
+        """Return the words that this value calls for."""
+        return self.sentence, dict(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound(Problem):
+    code = UserErrorCode.NOT_FOUND
+    words = Words("There is no such object. Read the list again and pick from it.", "找不到该对象，请刷新列表后重新选择。")
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionDenied(Problem):
+    permission: str = ""
+    code = UserErrorCode.PERMISSION_DENIED
+    words = Words(
+        "This needs the permission {permission}. Ask an administrator for it.",
+        "此操作需要 {permission} 权限，请联系管理员。",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stale(Problem):
+    current_version: int = 0
+    code = UserErrorCode.STALE
+    words = Words(
+        "It changed since you read it. Read it again, then repeat your change.",
+        "内容已被更新，请重新读取后再修改。",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidState(Problem):
+    state: str = ""
+    code = UserErrorCode.INVALID_STATE
+    words = Words("Not possible any more: it is {state}.", "当前状态为 {state}，无法执行此操作。")
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyMismatch(Problem):
+    code = UserErrorCode.IDEMPOTENCY_MISMATCH
+    words = Words(
+        "This idempotency key was used for another request. Use a new key for a new request.",
+        "该幂等键已用于其他请求，请为新请求使用新的键。",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyAttempts(Problem):
+    code = UserErrorCode.TOO_MANY_ATTEMPTS
+    words = Words(
+        "No attempt is left. Ask the platform's support to unlock this anchor.",
+        "认证次数已用完，请联系平台客服解锁。",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WrongPath(Problem):
+    path: str = ""
+    code = UserErrorCode.WRONG_PATH
+    words = Words(
+        "This anchor is verified by {path} for this place. Follow the path that the requirement names.",
+        "该主播在此地点应通过 {path} 认证，请按系统提示的方式办理。",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NotAdmitted(Problem):
+    verdict: Any = None  # rooms.gate.Verdict: with every blocker; the slice below cannot name it
+    code = UserErrorCode.ADMISSION_REFUSED
+    words = Words(
+        "This room may not go on air yet. Each blocker says what is missing.",
+        "该直播间暂时不能开播，请按各项提示补充。",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The outcome of a verb that did not happen, with every problem at once. What it had begun is rolled back."""
+
+    problems: tuple[Problem, ...]
+
+    @classmethod
+    def of(cls, *problems: Problem) -> "Refused":
+        """Return the refusal of these problems."""
+        return cls(problems)
+
+
+def invalid(at: Path, words: Words, *, requirement: RequirementKind | None = None, **values: object) -> Invalid:
+    """Return the problem of a value with the wrong form."""
+    return Invalid(at, requirement, words, tuple(values.items()))
+
+
+# The words of `Invalid`, one entry for each way in which a value can be wrong.
+BLANK = Words("This is empty. Give at least one visible character.", "内容为空，请至少填写一个可见字符。")
+TOO_LONG = Words("At most {most} characters are allowed; this has {given}.", "最多 {most} 个字符，当前为 {given} 个。")
+CONTROL_CHARACTERS = Words(
+    "Invisible control characters are not allowed. Type the text anew.", "不允许包含不可见的控制字符，请重新输入。"
+)
+EMAIL_IMPOSSIBLE = Words(
+    "No mail can be sent to this address. Check it for typing errors.", "该邮箱地址无法收信，请检查拼写。"
+)
+COUNTRY_UNKNOWN = Words(
+    "This is no country code. Use the two letters of ISO 3166-1, such as ES.",
+    "国家/地区代码无效，请使用 ISO 3166-1 两位字母代码，例如 ES。",
+)
+NATIONALITY_DIFFERS = Words(
+    "The nationality differs from the anchor's. Correct one of the two.", "国籍与主播资料不一致，请更正其中一项。"
+)
+NOTICE_UNKNOWN = Words(
+    "This is not the privacy notice in force, which is {version}. Show that one and ask again.",
+    "隐私告知版本不是现行版本 {version}，请展示现行版本后重新征求同意。",
+)
+CAST_TOO_LARGE = Words("At most {most} anchors can be in a cast; this has {given}.", "每场直播最多 {most} 位主播，当前为 {given} 位。")
+CAST_REPEATS = Words("This anchor is in the cast already. Name each anchor once.", "该主播已在参演名单中，请勿重复添加。")
+START_PAST = Words("The start is in the past. Choose a later one.", "开播时间已过，请选择之后的时间。")
+START_FAR = Words("The start is more than {days} days ahead. Choose an earlier one.", "开播时间超过 {days} 天，请选择更早的时间。")
+START_FIXED = Words("The broadcast runs: its start can't change any more.", "直播已开始，无法再修改开播时间。")
+LAUNCH_PUBLICITY = Words(
+    "The launch can't be before the rules were published.", "上线时间不能早于规则公示开始时间。"
+)
+POLICY_UNKNOWN = Words("There is no such policy. Known are: {known}.", "没有该规则版本，可选：{known}。")
+KEY_LENGTH = Words("An idempotency key has 1 to {most} characters.", "幂等键长度须为 1 至 {most} 个字符。")
+
+# Names of constraints that a racing writer can meet, and what it is told then:
+# Python explains, PostgreSQL guarantees.
+CONSTRAINTS: dict[str, Problem] = {
+    "cast_members_once": invalid(("input", "cast"), CAST_REPEATS),
+    "cast_members_of_anchor": NotFound(("input", "cast")),
+    "live_rooms_of_account": NotFound(("input", "accountId")),
+    "anchors_of_account": NotFound(("input", "accountId")),
+    "verifications_one_awaiting_review": Stale(("input", "anchorId")),
+}

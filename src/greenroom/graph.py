@@ -1,0 +1,341 @@
+"""Graph: every GraphQL node and its home, the only place where slices meet in GraphQL, and what all faces share."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, date, datetime
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any, NewType, TypeVar
+from uuid import UUID
+
+import strawberry
+from graphql import FieldNode, FragmentSpreadNode, GraphQLError, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
+
+from greenroom.access import NOWHERE, STAFF, Key, scope
+from greenroom.context import Context, Info, Replay
+from greenroom.db import Read, Scope
+from greenroom.errors import Problem, Refused, Stale, UserErrorCode
+from greenroom.law.announcement import line
+from greenroom.law.basis import RuleBasis as Basis
+from greenroom.law.terms import RequirementKind
+from greenroom.paging import BadPage, Page, Slice, page
+
+T = TypeVar("T")
+
+# Type -> its home, and the byte that stands for it in a global id (never to be reused).
+NODES = {
+    "Account": ("accounts", 1),
+    "Anchor": ("anchors", 2),
+    "Verification": ("verifications", 3),
+    "LiveRoom": ("rooms", 4),
+    "CastMember": ("rooms", 5),
+    "AdmissionRecord": ("rooms", 6),
+    "AuditEvent": ("events", 7),
+    "AdmissionPolicy": ("policies", 8),
+    "Review": ("verifications", 9),
+    "Document": ("verifications", 10),
+}
+TYPE_OF_BYTE = {byte: name for name, (_, byte) in NODES.items()}
+ID_LENGTH = 33
+
+
+@cache
+def home(slice_name: str) -> Any:
+    """Return a slice's GraphQL face: types of two slices are mutually recursive, so they meet here, at run time."""
+    return import_module(f"greenroom.{slice_name}.api")
+
+
+LOADERS = {"CastMember": "load_member", "AdmissionRecord": "load_record", "Review": "load_review"}
+
+
+async def node_of(info: Info, kind: str, key: Key) -> Any:
+    """Return any object by type and key; None when absent, hidden, or of no type."""
+    if kind not in NODES or kind == "Document":
+        return None
+    load = getattr(home(NODES[kind][0]), LOADERS.get(kind, "load"))
+    return await load(info, key.account_id if kind == "Account" else key)
+
+
+def global_id(kind: str, account_id: UUID, row_id: UUID) -> strawberry.ID:
+    """Name a row to clients: opaque, but it carries the account, so that no row is sought without it."""
+    return strawberry.ID(urlsafe_b64encode(bytes([NODES[kind][1]]) + account_id.bytes + row_id.bytes).decode())
+
+
+def read_id(value: str) -> tuple[str, Key]:
+    """Read a global id: its type and key. One that is not ours names nobody's row."""
+    try:
+        raw = urlsafe_b64decode(value)
+    except ValueError:
+        return "", NOWHERE
+    if len(raw) != ID_LENGTH or urlsafe_b64encode(raw).decode() != value:
+        return "", NOWHERE
+    return TYPE_OF_BYTE.get(raw[0], ""), Key(UUID(bytes=raw[1:17]), UUID(bytes=raw[17:]))
+
+
+def key_of(kind: str, value: str) -> Key:
+    """Read a global id of one type. Garbage, another type and an unknown id get one answer."""
+    said, key = read_id(value)
+    return key if said == kind else NOWHERE
+
+
+def in_utc(value: datetime) -> str:
+    """Print an instant in UTC."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def read_instant(value: Any) -> datetime:
+    """Read an RFC 3339 instant.
+
+    Raises ValueError for one without an offset: it would mean another instant in every place.
+    """
+    instant = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value.upper() else None
+    if instant is None or instant.tzinfo is None:
+        raise ValueError("An instant is RFC 3339 with an offset, such as 2026-11-11T20:00:00+08:00.")
+    return instant.astimezone(UTC)
+
+
+Instant = strawberry.scalar(
+    NewType("Instant", datetime),
+    name="DateTime",
+    description="An instant, RFC 3339, always with an offset; the server answers in UTC.",
+    specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
+    serialize=in_utc,
+    parse_value=read_instant,
+)
+Day = strawberry.scalar(
+    NewType("Day", date),
+    name="Date",
+    description="A calendar date, RFC 3339 full-date.",
+    specified_by_url="https://scalars.graphql.org/andimarek/local-date.html",
+    serialize=date.isoformat,
+    parse_value=date.fromisoformat,
+)
+CountryCode = strawberry.scalar(
+    NewType("CountryCode", str),
+    description=(
+        "An ISO 3166-1 alpha-2 code, or one of the three-letter ICAO 9303 codes for stateless people and refugees. "
+        "Inputs take String, so that every problem arrives as a user error."
+    ),
+    specified_by_url="https://www.iso.org/iso-3166-country-codes.html",
+)
+EmailAddress = strawberry.scalar(
+    NewType("EmailAddress", str),
+    description=(
+        "An e-mail address that the server accepted. "
+        "Inputs take String, so that every problem arrives as a user error."
+    ),
+    specified_by_url="https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address",
+)
+URL = strawberry.scalar(
+    NewType("URL", str), name="URL", description="An absolute URL.", specified_by_url="https://url.spec.whatwg.org/"
+)
+
+
+@strawberry.interface
+class Node:
+    """An object that can be fetched again by its global ID."""
+
+    id: strawberry.ID
+    """Opaque, globally unique and stable."""
+
+
+@strawberry.type
+class PageInfo:
+    """Where a page stands in its connection. Cursors are opaque and survive inserts."""
+
+    has_next_page: bool
+    """More edges exist after this page."""
+    has_previous_page: bool
+    """More edges exist before this page."""
+    start_cursor: str | None = None
+    """Cursor of the first edge."""
+    end_cursor: str | None = None
+    """Cursor of the last edge."""
+
+
+@strawberry.interface
+class UserError:
+    """A problem that the user can understand and act on. System failures are top-level errors."""
+
+    code: UserErrorCode
+    """For programs."""
+    field: list[str] | None
+    """Path into the mutation's arguments, such as ["input", "cast", "0", "anchor", "id"]."""
+    message: str
+    """For people, in the request's language."""
+    requirement: RequirementKind | None
+    """The requirement that it concerns, if any."""
+
+
+@strawberry.type
+class InputError(UserError):
+    """A refused input."""
+
+
+@strawberry.type
+class VersionConflict(UserError):
+    """Someone else wrote first. Read again and retry."""
+
+    current_version: int
+    """The object's version now."""
+
+
+@strawberry.type
+class QuotedLine:
+    """A line of the announcement, as it stands there."""
+
+    language: str
+    """zh or en."""
+    line: str
+    """Such as L3."""
+    text: str
+    """The text."""
+
+    @classmethod
+    def of(cls, number: str) -> "QuotedLine":
+        """What a client sees of a line."""
+        found = line(number)
+        return cls(language=found.language, line=number, text=found.text)
+
+
+@strawberry.type
+class RuleBasis:
+    """What a decision rests on."""
+
+    cell: int | None
+    """Row of the decision table, 1 to 16."""
+    lines: list[QuotedLine]
+    """Lines of the announcement."""
+    overrides: list[QuotedLine]
+    """Lines that read alone would say otherwise; see the reading."""
+    reading: str | None
+    """Our reading where the text is open, such as A3."""
+    rule: str
+    """Such as R9."""
+
+    @classmethod
+    def of(cls, basis: Basis) -> "RuleBasis":
+        """What a client sees of a basis."""
+        return cls(
+            cell=basis.cell,
+            lines=[QuotedLine.of(number) for number in basis.lines],
+            overrides=[QuotedLine.of(number) for number in basis.overrides],
+            reading=basis.reading,
+            rule=basis.rule,
+        )
+
+
+First = Annotated[int | None, strawberry.argument(description="At most 100.")]
+Last = Annotated[int | None, strawberry.argument(description="At most 100.")]
+After = Annotated[str | None, strawberry.argument(description="Cursor.")]
+Before = Annotated[str | None, strawberry.argument(description="Cursor.")]
+Search = Annotated[str | None, strawberry.argument(description="Match on the display name.")]
+
+
+def sight(context: Context, account_id: UUID) -> Scope:
+    """Return the scope of a read in an account: its own people's, and staff's."""
+    return scope(context.actor, account_id, also=STAFF)
+
+
+Batch = Callable[[Context, list[Key]], Awaitable[list[Any]]]
+
+
+def batch_of(read: Read, parameter: str, *, by: str = "id", many: bool = False) -> Batch:
+    """Return a loader's batch function: one statement for all keys of one account.
+
+    Each key gets its row or None; with `many`, the list of its rows, in the order of the read.
+    """
+
+    async def batch(context: Context, keys: list[Key]) -> list[Any]:
+        found: dict[Key, list[Any]] = {}
+        for account_id in dict.fromkeys(key.account_id for key in keys):
+            ids = [key.id for key in keys if key.account_id == account_id]
+            rows = await context.rows(read, sight(context, account_id), account_id=account_id, **{parameter: ids})
+            for row in rows:
+                found.setdefault(Key(account_id, row[by]), []).append(row)
+        return [found.get(key, []) if many else found.get(key, [None])[0] for key in keys]
+
+    return batch
+
+
+def user_errors(refused: Refused, info: Info) -> list[UserError]:
+    """Put a refusal into the words of the request's language, each problem at its place in the input."""
+    return [user_error(problem, info) for problem in refused.problems]
+
+
+def user_error(problem: Problem, info: Info) -> UserError:
+    """Return what a client sees of one problem."""
+    common: dict[str, Any] = {
+        "code": problem.code,
+        "field": list(problem.at),
+        "message": problem.said(info.context.language),
+        "requirement": problem.requirement,
+    }
+    if isinstance(problem, Stale):
+        return VersionConflict(**common, current_version=problem.current_version)
+    if problem.code is UserErrorCode.ADMISSION_REFUSED:
+        refused: UserError = home("rooms").AdmissionRefused.of(problem, common, info.context.language)
+        return refused
+    return InputError(**common)
+
+
+def given(value: T | None) -> T | None:
+    """An input that a client left out is None, like one that it sent as null."""
+    return None if value is strawberry.UNSET else value
+
+
+def made(outcome: UUID | Replay) -> UUID:
+    """Return the id of what a verb made, now or when it was first asked."""
+    return outcome.result_id if isinstance(outcome, Replay) else outcome
+
+
+def page_of(
+    info: Info, first: int | None, after: str | None, last: int | None, before: str | None, of: tuple[type, ...]
+) -> Page:
+    """Read the arguments of a connection.
+
+    Raises GraphQLError (BAD_USER_INPUT, naming the argument) for ones that name no page.
+    """
+    asked = page(given(first), given(after), given(last), given(before), of=of)
+    if isinstance(asked, BadPage):
+        raise bad_argument(asked.argument, asked.zh if info.context.language == "zh" else asked.en)
+    return asked
+
+
+def bad_argument(argument: str, message: str) -> GraphQLError:
+    """Return the error of a query whose argument can't be used: queries have no `userErrors`."""
+    return GraphQLError(message, extensions={"code": "BAD_USER_INPUT", "argument": argument})
+
+
+def page_info(part: Slice, cursors: Sequence[str]) -> PageInfo:
+    """Return where a page stands."""
+    return PageInfo(
+        has_next_page=part.has_next,
+        has_previous_page=part.has_previous,
+        start_cursor=cursors[0] if cursors else None,
+        end_cursor=cursors[-1] if cursors else None,
+    )
+
+
+def asks_for(info: Info, name: str) -> bool:
+    """Say whether the field being resolved has a sub-field of that name, so that its cost is paid only then."""
+    raw: GraphQLResolveInfo = info._raw_info
+    return any(selects(node.selection_set, name, raw) for node in raw.field_nodes)
+
+
+def selects(selection: SelectionSetNode | None, name: str, raw: GraphQLResolveInfo) -> bool:
+    """Look for a field in one selection, through fragments."""
+    for node in selection.selections if selection else ():
+        match node:
+            case FieldNode():
+                if node.name.value == name:
+                    return True
+            case FragmentSpreadNode():
+                if selects(raw.fragments[node.name.value].selection_set, name, raw):
+                    return True
+            case InlineFragmentNode():
+                if selects(node.selection_set, name, raw):
+                    return True
+    return False
+
+

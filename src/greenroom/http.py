@@ -1,0 +1,246 @@
+"""HTTP: one address that answers GraphQL over HTTP to the letter, and shows a browser the explorer.
+
+OPTIONS, PUT …      405   METHOD_NOT_ALLOWED          GET, HEAD (queries alone) and POST
+Accept              406   NOT_ACCEPTABLE              application/graphql-response+json, application/json
+Content-Type        415   UNSUPPORTED_MEDIA_TYPE      application/json in UTF-8 and nothing that a form can send
+body                413   LIMIT_EXCEEDED              body_bytes
+                    400   BAD_REQUEST                 no JSON, or not of the shape {query, operationName, …}
+                    400   BATCHING_UNSUPPORTED        a list of requests
+document            400*  GRAPHQL_PARSE_FAILED, GRAPHQL_VALIDATION_FAILED, LIMIT_EXCEEDED (limits.py)
+operationName       400*  OPERATION_RESOLUTION_FAILURE
+a GET's mutation    405   METHOD_NOT_ALLOWED
+variables           400*  BAD_USER_INPUT
+budget              429   RATE_LIMITED                with Retry-After
+time                503   TIMEOUT
+our fault           200, or 500 where nothing can be answered: INTERNAL, with the errorId that the log has too
+
+* 200 for who takes application/json only: the specification keeps old clients working that way.
+"""
+
+import asyncio
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from inspect import isawaitable
+from itertools import islice
+from typing import Any, Protocol, assert_never
+
+import strawberry
+from graphql import ExecutionResult, FieldNode, GraphQLError, OperationType, assert_valid_schema
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from strawberry.execution import optimized_is_awaitable
+from structlog.typing import FilteringBoundLogger
+
+from greenroom.answers import NO_SUBSCRIPTION, Answer, Error, Voice
+from greenroom.explorer import page
+from greenroom.limits import Exceeded, Limits
+from greenroom.operations import ERRORS_MAX, Document, Operation, Operations, formatted
+from greenroom.rates import Budget, Exhausted
+from greenroom.requests import (
+    GET_MUTATION,
+    GRAPHQL,
+    HTML,
+    JSON,
+    Asked,
+    Refused,
+    asked_by,
+    language_of,
+    media_type_of,
+    refused_head,
+)
+
+REFUSED_COST = 10  # points for a document that is refused: reading it was work too
+FAULTS_LOGGED_MAX = 5  # of one answer
+CAUSES_LOGGED_MAX = 5
+FRAMES_LOGGED_MAX = 20
+
+
+class Caller(Protocol):
+    """What the endpoint needs to know of a context; resolvers get the whole."""
+
+    budget: Budget | None
+
+    @property
+    def actor_key(self) -> str:
+        """Whose points are spent."""
+
+    @property
+    def language(self) -> str:
+        """`zh` or `en`."""
+
+
+Spend = Callable[[str, int], Awaitable[Budget | Exhausted]]
+"""Takes points of an actor: `RateLimiter.spend` with the present."""
+
+
+class GraphQLEndpoint:
+    """An ASGI application for one schema.
+
+    `context_for` says who asks, or answers in the endpoint's stead (401); it is called once the head of the request is
+    in order, before its body is read. `spend` takes the points of an operation before it runs. Nothing that a caller
+    sent, and no message of an exception, reaches `log`.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        context_for: Callable[[Request], Awaitable[Caller | Response]],
+        limits: Limits,
+        spend: Spend,
+        introspection: bool,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._schema = schema._schema
+        assert_valid_schema(self._schema)
+        self._executor = schema.execution_context_class
+        self._operations = Operations(self._schema, limits=limits, introspection=introspection)
+        self._hides_schema = not introspection
+        self._context_for = context_for
+        self._limits = limits
+        self._spend = spend
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        offered = (GRAPHQL, JSON) if scope["method"] == "POST" else (HTML, GRAPHQL, JSON)
+        media_type = media_type_of(request.headers.get("accept"), offered=offered)
+        voice = Voice(media_type or JSON, language_of(request.headers.get("accept-language")))
+        answer: Answer | Response
+        if refused := refused_head(request, media_type):
+            answer = voice.refused(refused)
+        elif media_type == HTML:
+            answer = page()
+        else:
+            answer = await self._in_time(request, voice)
+        await answer(scope, receive, send)
+
+    async def _in_time(self, request: Request, voice: Voice) -> Answer | Response:
+        try:
+            async with asyncio.timeout(self._limits.time_s) as timer:
+                return await self._answer(request, voice)
+        except Exception as fault:
+            if isinstance(fault, TimeoutError) and timer.expired():
+                return self._timed_out(voice)
+            return voice.internal(self._report(fault))
+
+    async def _answer(self, request: Request, voice: Voice) -> Answer | Response:
+        context = await self._context_for(request)
+        if isinstance(context, Response):
+            return context
+        asked = await asked_by(request, bytes_max=self._limits.body_bytes)
+        voice = Voice(voice.media_type, context.language)
+        match asked:
+            case Asked():
+                return await self._operate(asked, context, voice, method=request.method)
+            case Refused():
+                return voice.refused(asked)
+            case Exceeded():
+                return voice.too_large(asked)
+            case _:
+                assert_never(asked)
+
+    async def _operate(self, asked: Asked, context: Caller, voice: Voice, *, method: str) -> Answer:
+        """Find the operation that a request means, and run it if it may."""
+        document = self._operations.get(asked.query)
+        if not isinstance(document, Document):
+            return await self._not_run(voice.document_errors(document), context, voice)
+        operation = document.operation(asked.operation_name)
+        if operation is None:
+            return await self._not_run([voice.operation_error(document)], context, voice)
+        match operation.kind:
+            case OperationType.SUBSCRIPTION:
+                error = voice.error(NO_SUBSCRIPTION, "OPERATION_RESOLUTION_FAILURE")
+                return await self._not_run([error], context, voice)
+            case OperationType.MUTATION if method != "POST":
+                return voice.refused(GET_MUTATION)
+            case _:
+                return await self._run(operation, asked.variables, context, voice)
+
+    async def _run(
+        self, operation: Operation, variables: dict[str, Any] | None, context: Caller, voice: Voice
+    ) -> Answer:
+        """Coerce the variables, charge what the operation costs with them, and execute it."""
+        executor = self._executor.build(
+            self._schema,
+            operation.document,
+            context_value=context,
+            raw_variable_values=variables,
+            max_coercion_errors=ERRORS_MAX,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # Strawberry's own, not typed as a guard
+            hide_suggestions=self._hides_schema,
+        )
+        if isinstance(executor, list):
+            return await self._not_run([formatted(error, "BAD_USER_INPUT") for error in executor], context, voice)
+        cost = operation.cost(executor.variable_values.coerced)
+        if cost > self._limits.cost:
+            return await self._not_run([voice.limit_error(Exceeded("cost", cost, self._limits.cost))], context, voice)
+        budget = await self._spend(context.actor_key, cost)
+        if isinstance(budget, Exhausted):
+            return voice.exhausted(budget)
+        context.budget = budget
+        result = executor.execute_operation()
+        if isawaitable(result):
+            result = await result
+        assert isinstance(result, ExecutionResult)  # incremental delivery is off
+        return voice.result(result.data, self._sent(result.errors or (), voice), budget)
+
+    async def _not_run(self, errors: list[Error], context: Caller, voice: Voice) -> Answer:
+        """Answer a request whose operation does not run, for a flat price."""
+        budget = await self._spend(context.actor_key, REFUSED_COST)
+        return voice.exhausted(budget) if isinstance(budget, Exhausted) else voice.request_errors(errors, budget)
+
+    def _sent(self, errors: Sequence[GraphQLError], voice: Voice) -> list[Error]:
+        """Return errors as they are sent: what is the caller's to know, and the rest masked under one common id."""
+        is_callers = [_is_callers(error) for error in errors]
+        faults = [e.original_error or e for e, known in zip(errors, is_callers, strict=True) if not known]
+        masked = voice.masked(self._report(*faults)) if faults else {}
+        return [
+            formatted(error, "BAD_USER_INPUT") if known else dict(error.formatted) | masked
+            for error, known in zip(errors, is_callers, strict=True)
+        ]
+
+    def _timed_out(self, voice: Voice) -> Answer:
+        error_id = secrets.token_hex(8)
+        self._log.error("request timed out", error_id=error_id, code="TIMEOUT", allowed_s=self._limits.time_s)
+        return voice.timed_out(error_id, allowed_s=self._limits.time_s)
+
+    def _report(self, *faults: BaseException) -> str:
+        """Log the kind and the place of each fault, and return their id. Messages may quote what a caller sent."""
+        error_id = secrets.token_hex(8)
+        places = {(type(fault), *_frames(fault)): fault for fault in faults}
+        for fault in list(places.values())[:FAULTS_LOGGED_MAX]:
+            chain = list(islice(_chain(fault), CAUSES_LOGGED_MAX))
+            self._log.error(
+                "request failed",
+                error_id=error_id,
+                code="INTERNAL",
+                exception=[f"{type(one).__module__}.{type(one).__qualname__}" for one in chain],
+                traceback=[_frames(one) for one in chain],
+            )
+        return error_id
+
+
+def _is_callers(error: GraphQLError) -> bool:
+    """A resolver meant it for the caller and gave it a code, or graphql-core points at a value in the document."""
+    raised = error.original_error or error
+    if not isinstance(raised, GraphQLError):
+        return False
+    if raised.extensions and "code" in raised.extensions:
+        return True
+    return any(not isinstance(node, FieldNode) for node in raised.nodes or ())
+
+
+def _frames(fault: BaseException) -> list[str]:
+    walked = list(traceback.walk_tb(fault.__traceback__))[-FRAMES_LOGGED_MAX:]
+    return [f"{f.f_globals.get('__name__')}:{line} {f.f_code.co_name}" for f, line in walked]
+
+
+def _chain(fault: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = fault
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__

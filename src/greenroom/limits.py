@@ -1,0 +1,197 @@
+"""Limits: how much one request may ask for, and what it is told when it asks for more."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+from graphql.language import Lexer, Source, TokenKind
+
+from greenroom.errors import Words
+
+INTROSPECTION_DEPTH_EXTRA = 10  # levels more below `__schema` and `__type`: the standard query has nine `ofType`
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All limits of one request. The greatest value of each is still allowed.
+
+    `depth` levels of fields; `aliases` written in the document; `repeats` fields of one response name in the document
+    (validation compares them pairwise); `fragments` defined in it (each may lead to the next); `root_fields` of an
+    operation; `tokens` of the document, comments apart; `cost` in points (see `cost.py`); `page_size` nodes, refused
+    by the connections themselves; `body_bytes` of a POST or of a GET's query string; `time_s` from the request's head
+    to its answer.
+    """
+
+    depth: int = 15
+    aliases: int = 50
+    repeats: int = 100
+    fragments: int = 50
+    root_fields: int = 20
+    tokens: int = 2_000
+    cost: int = 10_000
+    page_size: int = 100
+    body_bytes: int = 1_048_576
+    time_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """A limit that a request goes beyond: how much was asked, how much is allowed.
+
+    For `tokens` and `body_bytes` counting stops once the limit is passed, so `asked` is then the least it can be.
+    """
+
+    limit: str
+    asked: int
+    allowed: int
+
+    def said(self, language: str) -> str:
+        """Return the sentence for people, in `zh` or `en`."""
+        words = WORDS[self.limit]
+        return (words.zh if language == "zh" else words.en).format(asked=self.asked, allowed=self.allowed)
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """For programs."""
+        return {"code": "LIMIT_EXCEEDED", "limit": self.limit, "asked": self.asked, "allowed": self.allowed}
+
+
+WORDS: Mapping[str, Words] = {
+    "depth": Words(
+        "This operation is {asked} levels deep; {allowed} are allowed. Fetch the deeper objects by their ids.",
+        "该操作嵌套 {asked} 层，最多允许 {allowed} 层。请按 id 另行查询更深的对象。",
+    ),
+    "aliases": Words(
+        "This document has {asked} aliases; {allowed} are allowed. Send several requests.",
+        "该文档使用了 {asked} 个别名，最多允许 {allowed} 个。请分多次请求。",
+    ),
+    "repeats": Words(
+        "This document asks for one name {asked} times; {allowed} are allowed. Move what repeats into fragments.",
+        "该文档重复使用同一字段名 {asked} 次，最多允许 {allowed} 次。请将重复部分写成片段。",
+    ),
+    "fragments": Words(
+        "This document defines {asked} fragments; {allowed} are allowed. Send several requests.",
+        "该文档定义了 {asked} 个片段，最多允许 {allowed} 个。请分多次请求。",
+    ),
+    "root_fields": Words(
+        "This operation has {asked} fields at its root; {allowed} are allowed. Send several requests.",
+        "该操作的根字段有 {asked} 个，最多允许 {allowed} 个。请分多次请求。",
+    ),
+    "tokens": Words(
+        "This document has {asked} tokens or more; {allowed} are allowed. Use variables for values, and fragments.",
+        "该文档至少有 {asked} 个词元，最多允许 {allowed} 个。请使用变量传值，并使用片段。",
+    ),
+    "cost": Words(
+        "This operation costs {asked} points; {allowed} are allowed. Ask for smaller pages.",
+        "该操作消耗 {asked} 点，最多允许 {allowed} 点。请减小每页数量。",
+    ),
+    "body_bytes": Words(
+        "This request has {asked} bytes or more; {allowed} are allowed. Send less at once.",
+        "该请求至少有 {asked} 字节，最多允许 {allowed} 字节。请减少单次内容。",
+    ),
+}
+
+
+def count_tokens(source: str, limits: Limits) -> Exceeded | None:
+    """Refuse a document with too many tokens before it is parsed, reading no further than the first too many.
+
+    Raises GraphQLSyntaxError.
+    """
+    lexer = Lexer(Source(source))
+    for _ in range(limits.tokens + 1):
+        if lexer.advance().kind is TokenKind.EOF:
+            return None
+    return Exceeded("tokens", limits.tokens + 1, limits.tokens)
+
+
+def measure(document: DocumentNode, limits: Limits) -> Exceeded | None:
+    """Return the first limit that a parsed document goes beyond; linear in its length, whatever its fragments do."""
+    shape = _Shape(document)
+    if len(shape.fragments) > limits.fragments:
+        return Exceeded("fragments", len(shape.fragments), limits.fragments)
+    asked = {
+        "depth": max(map(shape.depth_of, shape.operations), default=0),
+        "aliases": shape.aliases,
+        "repeats": max(shape.names.values(), default=0),
+        "root_fields": max(map(shape.roots_of, shape.operations), default=0),
+    }
+    for limit, count in asked.items():
+        if count > (allowed := getattr(limits, limit)):
+            return Exceeded(limit, count, allowed)
+    return None
+
+
+class _Shape:
+    """What can be known of a document without its schema. A fragment is walked once; a cycle counts as empty here."""
+
+    def __init__(self, document: DocumentNode) -> None:
+        definitions = document.definitions
+        self.fragments = {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}
+        self.operations = [d.selection_set for d in definitions if isinstance(d, OperationDefinitionNode)]
+        self.names: Counter[str] = Counter()
+        self.aliases = 0
+        self._depths: dict[str, int] = {}
+        self._roots: dict[str, int] = {}
+        for selections in (*self.operations, *(f.selection_set for f in self.fragments.values())):
+            for field in _fields_written(selections):
+                self.names[(field.alias or field.name).value] += 1
+                self.aliases += field.alias is not None
+
+    def depth_of(self, selections: SelectionSetNode | None) -> int:
+        """Levels of fields, through fragments; introspection has some levels free."""
+        deepest = 0
+        for selection in selections.selections if selections else ():
+            match selection:
+                case FieldNode():
+                    below = 1 + self.depth_of(selection.selection_set)
+                    free = INTROSPECTION_DEPTH_EXTRA if selection.name.value in ("__schema", "__type") else 0
+                    depth = max(below - free, 1)
+                case InlineFragmentNode():
+                    depth = self.depth_of(selection.selection_set)
+                case FragmentSpreadNode():
+                    depth = self._once(self._depths, selection.name.value)
+                case _:
+                    depth = 0
+            deepest = max(deepest, depth)
+        return deepest
+
+    def roots_of(self, selections: SelectionSetNode) -> int:
+        """Fields at the root, through fragments."""
+        total = 0
+        for selection in selections.selections:
+            match selection:
+                case FieldNode():
+                    total += 1
+                case InlineFragmentNode():
+                    total += self.roots_of(selection.selection_set)
+                case FragmentSpreadNode():
+                    total += self._once(self._roots, selection.name.value)
+        return total
+
+    def _once(self, known: dict[str, int], name: str) -> int:
+        if name not in known:
+            known[name] = 0  # until it is known: a fragment inside itself, which validation refuses afterwards
+            if fragment := self.fragments.get(name):
+                known[name] = (self.depth_of if known is self._depths else self.roots_of)(fragment.selection_set)
+        return known[name]
+
+
+def _fields_written(selections: SelectionSetNode) -> Iterator[FieldNode]:
+    waiting = [selections]
+    while waiting:
+        for selection in waiting.pop().selections:
+            if isinstance(selection, FieldNode):
+                yield selection
+            below = getattr(selection, "selection_set", None)
+            if below:
+                waiting.append(below)

@@ -1,0 +1,1 @@
+"""Policies: which reading of the rules is in force, since when."""

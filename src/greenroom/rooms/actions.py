@@ -1,0 +1,543 @@
+"""What can be done with a room. Each verb locks, asks the law, writes, records one event.
+
+Locks, always in this order: the room, the anchors of its cast by id, the account, the policy, the log's head.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Uuid, any_, bindparam, delete, update
+from sqlmodel import col, select
+from uuid_utils.compat import uuid7
+
+from greenroom.access import Actor, Key, acts_for, own
+from greenroom.accounts.tables import Account
+from greenroom.anchors.actions import IDS, NewAnchor, drawn, locked
+from greenroom.anchors.tables import Anchor
+from greenroom.db import Read, Transaction
+from greenroom.errors import (
+    CAST_REPEATS,
+    CAST_TOO_LARGE,
+    START_FAR,
+    START_FIXED,
+    START_PAST,
+    InvalidState,
+    NotAdmitted,
+    NotFound,
+    Path,
+    Problem,
+    Refused,
+    Stale,
+    invalid,
+)
+from greenroom.events.actions import Link, digest, record
+from greenroom.inforce import in_force
+from greenroom.law.admission import LiveEffect, while_live
+from greenroom.law.confirmation import confirmation_after
+from greenroom.law.evidence import freeze
+from greenroom.law.terms import BroadcastLocation, EndReason, LiveRoomStatus
+from greenroom.rooms.gate import CAST_LOCKED, Verdict, by_anchor, judge
+from greenroom.rooms.tables import AdmissionRecord, CastMember, LiveRoom
+from greenroom.text import one_line
+from greenroom.verifications.actions import CANDIDATES
+
+TITLE_LENGTH_MAX = 120
+CAST_SIZE_MAX = 20
+AHEAD_MAX = timedelta(days=366)
+ROOM = ("input", "liveRoomId")
+SCHEDULED, LIVE, ENDED, CANCELED = (
+    LiveRoomStatus.SCHEDULED,
+    LiveRoomStatus.LIVE,
+    LiveRoomStatus.ENDED,
+    LiveRoomStatus.CANCELED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A place in a cast, as asked for: who, and where they will stand."""
+
+    anchor: Key | NewAnchor
+    location: BroadcastLocation
+
+
+@dataclass(frozen=True, slots=True)
+class Went:
+    """A room on air: the law's answer, and the record that a ticket names."""
+
+    verdict: Verdict
+    record_id: UUID
+
+
+def rooms() -> Select[Any]:
+    """An account's rooms, each with what the law asks of the account."""
+    return (
+        select(
+            *LiveRoom.__table__.c,  # type: ignore[attr-defined]  # SQLModel hides __table__
+            col(Account.kind),
+            col(Account.nationality),
+        )
+        .join(Account, col(Account.account_id) == LiveRoom.account_id)
+        .where(col(LiveRoom.account_id) == bindparam("account_id"))
+    )
+
+
+def rooms_of(*, has_status: bool) -> Select[Any]:
+    """An account's rooms, or those in one state."""
+    found = rooms()
+    return found.where(col(LiveRoom.status) == bindparam("status")) if has_status else found
+
+
+async def create_room(
+    tx: Transaction,
+    account_id: UUID,
+    *,
+    id: UUID,
+    title: str,
+    scheduled_start_at: datetime,
+    picks: Sequence[Pick],
+    by: Actor,
+    now: datetime,
+) -> UUID | Refused:
+    """Create a room with its cast; picking an anchor with a place confirms them for it (A9). Returns its id."""
+    if await tx.get(Account, account_id) is None:
+        return Refused.of(NotFound(("input", "accountId")))
+    title, problems = one_line(title, at=("input", "title"), most=TITLE_LENGTH_MAX)
+    problems += start_problems(scheduled_start_at, now)
+    anchors, of_cast = await picked(tx, account_id, picks, already=frozenset(), now=now)
+    if problems := [*problems, *of_cast]:
+        return Refused(tuple(problems))
+    room = LiveRoom(
+        account_id=account_id, id=id, title=title, scheduled_start_at=scheduled_start_at, created_at=now
+    )
+    tx.add(room)
+    await tx.flush()
+    for position, (pick, anchor) in enumerate(zip(picks, anchors, strict=True)):
+        tx.add(member(room, anchor, pick.location, position=position, now=now))
+    await record_new(tx, picks, anchors, by=by, now=now)
+    await record(
+        tx, "LIVE_ROOM_CREATED", "LiveRoom", id, account_id=account_id, by=by, now=now, cast=[str(a.id) for a in anchors]
+    )
+    return id
+
+
+def member(
+    room: LiveRoom, anchor: Anchor, location: BroadcastLocation, *, position: int, now: datetime
+) -> CastMember:
+    """Return a new member of a room's cast, and remember on the anchor that and where they were picked."""
+    anchor.last_used_at, anchor.last_location = now, location
+    return CastMember(
+        account_id=room.account_id,
+        room_id=room.id,
+        anchor_id=anchor.id,
+        position=position,
+        location=location,
+        confirmed_at=now,
+    )
+
+
+def start_problems(start: datetime, now: datetime) -> list[Problem]:
+    """Say what is wrong with a planned start."""
+    at = ("input", "scheduledStartAt")
+    if start < now:
+        return [invalid(at, START_PAST)]
+    return [invalid(at, START_FAR, days=AHEAD_MAX.days)] if start > now + AHEAD_MAX else []
+
+
+async def picked(
+    tx: Transaction, account_id: UUID, picks: Sequence[Pick], *, already: frozenset[UUID], now: datetime
+) -> tuple[list[Anchor], list[Problem]]:
+    """Return the anchors of a cast, locked, in its order; new ones are added to the roster.
+
+    Another account's anchor does not exist. A forgotten one is not offered any more, but stays where it is `already`.
+    """
+    if len(picks) > CAST_SIZE_MAX:
+        return [], [invalid(("input", "cast"), CAST_TOO_LARGE, most=CAST_SIZE_MAX, given=len(picks))]
+    ids = [p.anchor.id for p in picks if isinstance(p.anchor, Key) and p.anchor.account_id == account_id]
+    known = await locked(tx, account_id, ids) if ids else {}
+    anchors, problems, seen = list[Anchor](), list[Problem](), set[UUID]()
+    for index, pick in enumerate(picks):
+        at = ("input", "cast", str(index), "anchor")
+        found, wrong = taken(pick.anchor, known, account_id=account_id, already=already, at=at, now=now)
+        if found.id in seen:
+            wrong = [invalid((*at, "id"), CAST_REPEATS)]
+        seen.add(found.id)
+        anchors.append(found)
+        problems += wrong
+    if not problems:
+        tx.add_all(anchors)
+    return anchors, problems
+
+
+def taken(
+    asked: Key | NewAnchor,
+    known: Mapping[UUID, Anchor],
+    *,
+    account_id: UUID,
+    already: frozenset[UUID],
+    at: Path,
+    now: datetime,
+) -> tuple[Anchor, list[Problem]]:
+    """Return the anchor of one pick with what is wrong with it."""
+    if isinstance(asked, NewAnchor):
+        return drawn(account_id, uuid7(), asked, at=(*at, "new"), now=now)
+    found = known.get(asked.id) if asked.account_id == account_id else None
+    if found is None or (found.forgotten_at is not None and found.id not in already):
+        nobody = Anchor(account_id=account_id, display_name="", search_name="", nationality="", last_used_at=now, created_at=now)
+        return nobody, [NotFound((*at, "id"))]
+    return found, []
+
+
+async def record_new(
+    tx: Transaction, picks: Sequence[Pick], anchors: Sequence[Anchor], *, by: Actor, now: datetime
+) -> None:
+    """Leave the event of each anchor that a cast added to the roster."""
+    for pick, anchor in zip(picks, anchors, strict=True):
+        if isinstance(pick.anchor, NewAnchor):
+            await record(
+                tx,
+                "ANCHOR_CREATED",
+                "Anchor",
+                anchor.id,
+                account_id=anchor.account_id,
+                by=by,
+                now=now,
+                anchor_id=anchor.id,
+            )
+
+
+async def update_room(
+    tx: Transaction,
+    key: Key,
+    *,
+    title: str | None,
+    scheduled_start_at: datetime | None,
+    picks: Sequence[Pick] | None,
+    expected_version: int | None,
+    by: Actor,
+    now: datetime,
+) -> UUID | Refused:
+    """Change title, start or cast; what is None stays. What it undoes of confirmations is A10.
+
+    While live the start stands, and a cast that someone joins passes the gate as a start does (A17).
+    """
+    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED, LIVE))
+    if isinstance(room, Refused):
+        return room
+    problems = list[Problem]()
+    if title is not None:
+        room.title, problems = one_line(title, at=("input", "title"), most=TITLE_LENGTH_MAX)
+    start_changed = scheduled_start_at is not None and scheduled_start_at != room.scheduled_start_at
+    if scheduled_start_at is not None and start_changed:
+        problems += moved(room, scheduled_start_at, now)
+    change = await recast(tx, room, picks, start_changed=start_changed, now=now)
+    if isinstance(change, Refused):
+        return Refused((*problems, *change.problems))
+    if problems:
+        return Refused(tuple(problems))
+    room.version += 1
+    await record_new(tx, picks or (), change.anchors, by=by, now=now)
+    if room.status is LIVE and change.joined:
+        admitted = await ask(tx, room, now=now, at=("input", "cast"))
+        if isinstance(admitted, Refused):
+            return admitted
+        await stamp(tx, admitted, now=now)
+        await admit_on_record(tx, admitted, "LIVE_ROOM_JOINED", by=by)
+        return room.id
+    await record(
+        tx,
+        "LIVE_ROOM_CHANGED",
+        "LiveRoom",
+        room.id,
+        account_id=room.account_id,
+        by=by,
+        now=now,
+        is_start_changed=start_changed,
+        cast=[str(a.id) for a in change.anchors] if picks is not None else None,
+    )
+    return room.id
+
+
+def moved(room: LiveRoom, start: datetime, now: datetime) -> list[Problem]:
+    """Give a room another start, or say why not."""
+    if room.status is LIVE:
+        return [invalid(("input", "scheduledStartAt"), START_FIXED)]
+    room.scheduled_start_at = start
+    return start_problems(start, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Recast:
+    """What an edit did to a cast."""
+
+    anchors: Sequence[Anchor] = ()
+    joined: bool = False  # someone is there who was not, or stands elsewhere
+
+
+async def recast(
+    tx: Transaction, room: LiveRoom, picks: Sequence[Pick] | None, *, start_changed: bool, now: datetime
+) -> Recast | Refused:
+    """Bring the cast to what was asked: members are matched by anchor and keep their ids (A10)."""
+    if picks is None and not start_changed:
+        return Recast()
+    members = await members_of(tx, room)
+    there = {m.anchor_id: m for m in members}
+    if picks is None:
+        for m in members:
+            m.confirmed_at = None
+        return Recast()
+    anchors, problems = await picked(tx, room.account_id, picks, already=frozenset(there), now=now)
+    if problems:
+        return Refused(tuple(problems))
+    gone = [m.id for m in members if m.anchor_id not in {a.id for a in anchors}]
+    if gone:
+        await tx.execute(
+            delete(CastMember)
+            .where(col(CastMember.account_id) == room.account_id, col(CastMember.id).in_(gone))
+            .execution_options(synchronize_session=False)
+        )
+    await tx.flush()  # a new anchor before the member that names it
+    joined = False
+    for position, (pick, anchor) in enumerate(zip(picks, anchors, strict=True)):
+        if (kept := there.get(anchor.id)) is None:
+            tx.add(member(room, anchor, pick.location, position=position, now=now))
+            joined = True
+            continue
+        place_changed = kept.location is not pick.location
+        kept.confirmed_at = confirmation_after(
+            kept.confirmed_at,
+            is_new=False,
+            place_changed=place_changed,
+            start_changed=start_changed,
+            cast_is_stated=True,
+            now=now,
+        )
+        kept.location, kept.position, joined = pick.location, position, joined or place_changed
+        if place_changed:
+            anchor.last_location = pick.location
+    return Recast(anchors, joined)
+
+
+async def members_of(tx: Transaction, room: LiveRoom) -> Sequence[CastMember]:
+    """Return a room's members; the room's lock keeps them as they are."""
+    found = await tx.exec(
+        select(CastMember).where(CastMember.account_id == room.account_id, CastMember.room_id == room.id)
+    )
+    return found.all()
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A member confirmed again, and where they stand."""
+
+    member: Key
+    location: BroadcastLocation
+
+
+async def confirm_cast(
+    tx: Transaction,
+    key: Key,
+    *,
+    confirmations: Sequence[Confirmation],
+    expected_version: int | None,
+    by: Actor,
+    now: datetime,
+) -> UUID | Refused:
+    """Confirm members again after start or place changed (A10), several at once."""
+    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED,))
+    if isinstance(room, Refused):
+        return room
+    members = {m.id: m for m in await members_of(tx, room)}
+    problems = list[Problem]()
+    for index, asked in enumerate(confirmations):
+        found = members.get(asked.member.id) if asked.member.account_id == room.account_id else None
+        if found is None:
+            problems.append(NotFound(("input", "members", str(index), "castMemberId")))
+            continue
+        found.location, found.confirmed_at = asked.location, now
+    if problems:
+        return Refused(tuple(problems))
+    room.version += 1
+    await record(
+        tx,
+        "CAST_CONFIRMED",
+        "LiveRoom",
+        room.id,
+        account_id=room.account_id,
+        by=by,
+        now=now,
+        members=[str(c.member.id) for c in confirmations],
+    )
+    return room.id
+
+
+async def cancel_room(
+    tx: Transaction, key: Key, *, expected_version: int | None, by: Actor, now: datetime
+) -> UUID | Refused:
+    """Withdraw a room that has not begun."""
+    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED,))
+    if isinstance(room, Refused):
+        return room
+    room.status, room.version = CANCELED, room.version + 1
+    await record(tx, "LIVE_ROOM_CANCELED", "LiveRoom", room.id, account_id=room.account_id, by=by, now=now)
+    return room.id
+
+
+async def go_live(
+    tx: Transaction, key: Key, *, expected_version: int | None, by: Actor, now: datetime
+) -> Went | Refused:
+    """Put a room on air if the law admits its cast, and freeze the answer. Of many at once, one succeeds (R32, A28)."""
+    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED,))
+    if isinstance(room, Refused):
+        return room
+    verdict = await ask(tx, room, now=now, at=ROOM)
+    if isinstance(verdict, Refused):
+        return verdict
+    room.status, room.started_at, room.version = LIVE, now, room.version + 1
+    await stamp(tx, verdict, now=now)
+    return Went(verdict, await admit_on_record(tx, verdict, "LIVE_ROOM_STARTED", by=by))
+
+
+async def ask(tx: Transaction, room: LiveRoom, *, now: datetime, at: Path) -> Verdict | Refused:
+    """Ask the law whether the room may start, or be joined, now."""
+    verdict = await judged(tx, room, now=now, airs_at=now)
+    return verdict if verdict.is_admitted else Refused.of(NotAdmitted(at, verdict=verdict))
+
+
+async def judged(tx: Transaction, room: LiveRoom, *, now: datetime, airs_at: datetime | None = None) -> Verdict:
+    """Ask the law with everyone in the cast locked, so that a decision about one of them waits its turn."""
+    members = await tx.rows(CAST_LOCKED, account_id=room.account_id, room_ids=[room.id])
+    account = (await tx.rows(ACCOUNT_LOCKED, account_id=room.account_id))[0]
+    attempts = await tx.rows(CANDIDATES, account_id=room.account_id, anchor_ids=[m["id"] for m in members])
+    return judge(
+        room.model_dump(),
+        account,
+        members,
+        by_anchor(attempts),
+        in_force=await in_force(tx),
+        now=now,
+        airs_at=airs_at,
+    )
+
+
+async def stamp(tx: Transaction, verdict: Verdict, *, now: datetime) -> None:
+    """Remember on each anchor that they were on air, and where: the order and the offer of the next picker."""
+    await tx.rows(
+        STAMP, account_id=verdict.room["account_id"], room_id=verdict.room["id"], now=now
+    )
+
+
+async def admit_on_record(tx: Transaction, verdict: Verdict, action: str, *, by: Actor) -> UUID:
+    """Freeze the answer (X4): the event vouches for the record by its digest, and the chain for both."""
+    evidence = freeze(verdict.question, in_force=verdict.in_force, now=verdict.now)
+    record_id, room = uuid7(), verdict.room
+    link: Link = await record(
+        tx,
+        action,
+        "LiveRoom",
+        room["id"],
+        account_id=room["account_id"],
+        by=by,
+        now=verdict.now,
+        record=str(record_id),
+        digest=digest(evidence),
+    )
+    tx.add(
+        AdmissionRecord(
+            account_id=room["account_id"],
+            id=record_id,
+            room_id=room["id"],
+            admitted_at=verdict.now,
+            evidence=evidence,
+            event_seq=link.seq,
+            chain_hash=link.hash,
+        )
+    )
+    return record_id
+
+
+async def renew_ticket(tx: Transaction, key: Key, *, now: datetime) -> UUID | Refused:
+    """Return the record that the next ticket names, unless the law ends the broadcast (A14)."""
+    room = await open_room(tx, key, expected_version=None, states=(LIVE,))
+    if isinstance(room, Refused):
+        return room
+    verdict = await judged(tx, room, now=now)
+    if while_live(verdict.admission, policy=verdict.in_force.policy) is LiveEffect.CUT:
+        return Refused.of(NotAdmitted(ROOM, verdict=verdict))
+    record_id: UUID = (await tx.rows(NEWEST_RECORD, account_id=room.account_id, room_id=room.id))[0]["id"]
+    return record_id
+
+
+async def end_room(
+    tx: Transaction, key: Key, *, expected_version: int | None, by: Actor, now: datetime
+) -> UUID | Refused:
+    """End a broadcast: its owner, the media server or staff."""
+    room = await open_room(tx, key, expected_version=expected_version, states=(LIVE,))
+    if isinstance(room, Refused):
+        return room
+    room.status, room.ended_at, room.version = ENDED, now, room.version + 1
+    room.end_reason = None if acts_for(by, room.account_id) else EndReason.STAFF
+    reason = room.end_reason.value if room.end_reason else None
+    await record(tx, "LIVE_ROOM_ENDED", "LiveRoom", room.id, account_id=room.account_id, by=by, now=now, reason=reason)
+    return room.id
+
+
+async def open_room(
+    tx: Transaction, key: Key, *, expected_version: int | None, states: tuple[LiveRoomStatus, ...]
+) -> LiveRoom | Refused:
+    """Return a room, locked, if it stands as the caller believes and as the verb needs it."""
+    room = await own(tx, LiveRoom, key, at=ROOM, lock=True)
+    if isinstance(room, Refused):
+        return room
+    if room.status not in states:
+        return Refused.of(InvalidState(ROOM, state=room.status.value))
+    if expected_version not in (None, room.version):
+        return Refused.of(Stale(("input", "expectedVersion"), current_version=room.version))
+    return room
+
+
+STAMP = Read(
+    update(Anchor)
+    .values(last_used_at=bindparam("now"), last_appeared_at=bindparam("now"), last_location=CastMember.location)
+    .where(
+        col(CastMember.account_id) == bindparam("account_id", type_=Uuid()),
+        col(CastMember.room_id) == bindparam("room_id", type_=Uuid()),
+        col(Anchor.account_id) == CastMember.account_id,
+        col(Anchor.id) == CastMember.anchor_id,
+    )
+)
+ACCOUNT_LOCKED = Read(
+    select(Account).where(col(Account.account_id) == bindparam("account_id")).with_for_update(read=True)
+)
+NEWEST_RECORD = Read(
+    select(col(AdmissionRecord.id))
+    .where(
+        col(AdmissionRecord.account_id) == bindparam("account_id"),
+        col(AdmissionRecord.room_id) == bindparam("room_id"),
+    )
+    .order_by(col(AdmissionRecord.id).desc())
+    .limit(1)
+)
+BY_IDS = Read(rooms().where(col(LiveRoom.id) == any_(bindparam("ids", type_=IDS))))
+MEMBERS = Read(
+    select(CastMember).where(
+        col(CastMember.account_id) == bindparam("account_id"), col(CastMember.id) == any_(bindparam("ids", type_=IDS))
+    )
+)
+RECORDS_BY_IDS = Read(
+    select(AdmissionRecord).where(
+        col(AdmissionRecord.account_id) == bindparam("account_id"),
+        col(AdmissionRecord.id) == any_(bindparam("ids", type_=IDS)),
+    )
+)
+RECORDS = Read(
+    select(AdmissionRecord)
+    .where(
+        col(AdmissionRecord.account_id) == bindparam("account_id"),
+        col(AdmissionRecord.room_id) == any_(bindparam("room_ids", type_=IDS)),
+    )
+    .order_by(col(AdmissionRecord.id))
+)

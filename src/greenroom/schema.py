@@ -1,0 +1,156 @@
+"""Schema: the slices put together. A docstring is the description that clients read."""
+
+import ast
+import asyncio
+import inspect
+import textwrap
+from functools import cache
+from typing import Any
+
+import strawberry
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
+from strawberry.schema.config import StrawberryConfig
+
+from greenroom.accounts.api import AccountMutations, AccountQueries
+from greenroom.anchors.api import AnchorMutations
+from greenroom.context import Info
+from greenroom.events.api import EventQueries
+from greenroom.graph import InputError, Instant, Node, VersionConflict, bad_argument, node_of, read_id
+from greenroom.policies.api import PolicyMutations, PolicyQueries
+from greenroom.rooms.api import AdmissionRecord, AdmissionRefused, RoomMutations
+from greenroom.verifications.api import (
+    ContactVerification,
+    PassportVisaVerification,
+    TaobaoVerification,
+    VerificationMutations,
+    VerificationQueries,
+)
+
+NODES_MAX = 100
+
+
+@strawberry.type
+class RateLimit:
+    """Budget of the caller, in cost points."""
+
+    cost: int
+    """Cost of this request."""
+    limit: int
+    """Points in a full bucket."""
+    remaining: int
+    """Points left."""
+    reset_at: Instant
+    """When it is full again."""
+
+
+@strawberry.type
+class Query(AccountQueries, EventQueries, PolicyQueries, VerificationQueries):
+    """Reads. Root fields are nullable, so one failure does not hide the others."""
+
+    @strawberry.field
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        """Any object by global ID; null when absent or hidden."""
+        return await node_of(info, *read_id(id))
+
+    @strawberry.field
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+        """Objects by global ID, in order."""
+        if len(ids) > NODES_MAX:
+            raise bad_argument("ids", TOO_MANY[info.context.language])
+        return list(await asyncio.gather(*(node_of(info, *read_id(id)) for id in ids)))
+
+    @strawberry.field
+    def rate_limit(self, info: Info) -> RateLimit | None:
+        """The caller's budget."""
+        budget = info.context.budget
+        if budget is None:
+            return None
+        return RateLimit(
+            cost=budget.cost, limit=budget.limit, remaining=budget.remaining, reset_at=budget.reset_at
+        )
+
+
+TOO_MANY = {"en": f"At most {NODES_MAX} ids.", "zh": f"最多 {NODES_MAX} 个 id。"}
+
+
+@strawberry.type
+class Mutation(AccountMutations, AnchorMutations, PolicyMutations, RoomMutations, VerificationMutations):
+    """Writes. Every payload is nullable, carries `userErrors`, and returns what changed."""
+
+
+@cache
+def build() -> strawberry.Schema:
+    """Return the schema with every docstring as a description."""
+    schema = strawberry.Schema(
+        Query,
+        Mutation,
+        types=[
+            AdmissionRecord,
+            AdmissionRefused,
+            ContactVerification,
+            InputError,
+            PassportVisaVerification,
+            TaobaoVerification,
+            VersionConflict,
+        ],
+        config=StrawberryConfig(auto_camel_case=True),
+    )
+    for graphql_type in schema._schema.type_map.values():  # Strawberry has no public way to its graphql-core types
+        describe(graphql_type)
+    return schema
+
+
+def describe(graphql_type: Any) -> None:
+    """Copy the docstrings of a type, its fields and its values into descriptions."""
+    definition = graphql_type.extensions.get("strawberry-definition")
+    origin = getattr(definition, "origin", None) or getattr(definition, "wrapped_cls", None)
+    if origin is None:
+        return
+    graphql_type.description = graphql_type.description or one_line(inspect.getdoc(origin))
+    match graphql_type:
+        case GraphQLEnumType():
+            for name, value in graphql_type.values.items():
+                value.description = sentences(origin).get(name)
+        case GraphQLObjectType() | GraphQLInterfaceType() | GraphQLInputObjectType():
+            for field in graphql_type.fields.values():
+                described(field, origin)
+
+
+def described(field: Any, origin: type) -> None:
+    """Describe one field by its resolver's docstring, or by the sentence under the attribute."""
+    own = field.extensions["strawberry-definition"]
+    resolver = getattr(own, "base_resolver", None)
+    text = inspect.getdoc(resolver.wrapped_func) if resolver else None
+    sources = (sentences(cls).get(own.python_name) for cls in origin.__mro__ if cls is not object)
+    field.description = field.description or one_line(text or next(filter(None, sources), None))
+    for name, argument in getattr(field, "args", {}).items():
+        argument.description = argument.description or ARGUMENTS.get(name)
+
+
+ARGUMENTS = {"input": "Arguments.", "id": "Global ID.", "ids": f"At most {NODES_MAX} global IDs."}
+
+
+@cache
+def sentences(cls: type) -> dict[str, str]:
+    """Return the sentence under each attribute or member of a class: Python keeps none of them at run time."""
+    try:
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    except (OSError, TypeError):
+        return {}
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for statement, after in zip(body.body, body.body[1:], strict=False):
+        match statement, after:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found[name] = text
+    return found
+
+
+def one_line(text: str | None) -> str | None:
+    """Join a docstring that was wrapped in the source."""
+    return " ".join(text.split()) if text else None
+
+

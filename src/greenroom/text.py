@@ -1,0 +1,96 @@
+"""Text: what people type, checked and made comparable."""
+
+import unicodedata
+from functools import cache
+
+from babel import Locale
+from email_validator import EmailNotValidError, validate_email
+
+from greenroom.errors import (
+    BLANK,
+    CONTROL_CHARACTERS,
+    COUNTRY_UNKNOWN,
+    EMAIL_IMPOSSIBLE,
+    TOO_LONG,
+    Path,
+    Problem,
+    Required,
+    invalid,
+)
+from greenroom.law.terms import RequirementKind
+
+EMAIL_LENGTH_MAX = 254
+STATELESS = frozenset({"XXA", "XXB", "XXC"})  # ICAO 9303: stateless person, refugee, other refugee
+NOT_TYPED = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+HIDDEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")  # turns the reading order around
+
+
+def one_line(
+    value: str | None, *, at: Path, most: int, requirement: RequirementKind | None = None
+) -> tuple[str, list[Problem]]:
+    """Return a name or title without outer spaces, in NFC, with what is wrong with it."""
+    if value is None or (requirement and not value.strip()):
+        return "", [Required(at, requirement)]
+    typed = unicodedata.normalize("NFC", value.strip())
+    if any(unicodedata.category(c) in NOT_TYPED or c in HIDDEN for c in typed):
+        return typed, [invalid(at, CONTROL_CHARACTERS, requirement=requirement)]
+    if not any(is_visible(c) for c in typed):
+        return typed, [invalid(at, BLANK, requirement=requirement)]
+    if len(typed) > most:
+        return typed, [invalid(at, TOO_LONG, requirement=requirement, most=most, given=len(typed))]
+    return typed, []
+
+
+def is_visible(character: str) -> bool:
+    """A name of joiners and spaces alone shows nothing."""
+    return unicodedata.category(character) not in {"Cf", "Zs", "Mn"}
+
+
+def email_address(value: str | None, *, at: Path) -> tuple[str, list[Problem]]:
+    """Return a normalised address; no mail is sent and no name server asked (A27)."""
+    if value is None or not value.strip():
+        return "", [Required(at, RequirementKind.EMAIL)]
+    if len(value) > EMAIL_LENGTH_MAX:
+        return "", [invalid(at, TOO_LONG, requirement=RequirementKind.EMAIL, most=EMAIL_LENGTH_MAX, given=len(value))]
+    try:
+        return validate_email(value.strip(), check_deliverability=False).normalized, []
+    except EmailNotValidError:
+        return "", [invalid(at, EMAIL_IMPOSSIBLE, requirement=RequirementKind.EMAIL)]
+
+
+def country(
+    value: str | None, *, at: Path, requirement: RequirementKind | None = None
+) -> tuple[str, list[Problem]]:
+    """Return a country code in capitals."""
+    if value is None or not value.strip():
+        return "", [Required(at, requirement)]
+    typed = value.strip().upper()
+    return typed, [] if typed in countries() else [invalid(at, COUNTRY_UNKNOWN, requirement=requirement)]
+
+
+@cache
+def countries() -> frozenset[str]:
+    """Return every code that a nationality can have: ISO 3166-1 alpha-2, and ICAO's for the stateless."""
+    known = Locale("en").territories
+    return frozenset(code for code in known if len(code) == 2 and code not in NO_COUNTRIES) | STATELESS
+
+
+# Codes that Unicode keeps for itself: unions, outlying islands that issue no passport, and the unknown.
+NO_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ", "AC", "CP", "CQ", "DG", "EA", "IC", "TA"})
+
+
+def folded(text: str) -> str:
+    """Return a name as a search compares it: without case, accents or width; Chinese and Cyrillic stay themselves."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
+
+
+def pattern(search: str) -> str:
+    """Return a LIKE pattern that finds the folded text anywhere, taking its own wildcards literally."""
+    text = folded(search[:SEARCH_LENGTH_MAX])
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, "\\" + special)
+    return f"%{text}%"
+
+
+SEARCH_LENGTH_MAX = 200

@@ -1,0 +1,1 @@
+"""Verifications: attempts to prove an anchor's real name, and what reviewers decided."""

@@ -1,0 +1,429 @@
+"""What can be done with a verification: handed in, withdrawn; and which attempts the gate looks at."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, Uuid, and_, any_, bindparam, literal_column, or_, text, true, update
+from sqlmodel import col, select
+
+from greenroom.access import Actor, Key, own
+from greenroom.accounts.tables import Account
+from greenroom.anchors.actions import IDS, agree, has_agreed, record_consent, stands
+from greenroom.anchors.tables import Anchor, AnchorKey
+from greenroom.columns import INSTANT
+from greenroom.db import Read, Record, Transaction
+from greenroom.errors import (
+    NATIONALITY_DIFFERS,
+    InvalidState,
+    Problem,
+    Refused,
+    Required,
+    Stale,
+    TooManyAttempts,
+    WrongPath,
+    invalid,
+)
+from greenroom.events.actions import record
+from greenroom.inforce import in_force
+from greenroom.law import lifecycle
+from greenroom.law.admission import Attempt, Finding
+from greenroom.law.paths import Case, cell_for
+from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, ACCOUNT_REJECTIONS_WINDOW, Policy
+from greenroom.law.terms import (
+    AccountKind,
+    BroadcastLocation,
+    EntryPoint,
+    FindingCode,
+    RequirementKind,
+    VerificationPath,
+    VerificationStatus,
+    is_chinese,
+)
+from greenroom.sealing import KeyWrapping, Pepper, Seal, context_of, new_data_key
+from greenroom.text import country, email_address, one_line
+from greenroom.verifications.tables import Review, Verification
+
+LEGAL_NAME_LENGTH_MAX = 150
+SUBMITTED, APPROVED = VerificationStatus.SUBMITTED, VerificationStatus.APPROVED
+# What was handed in and not withdrawn; a superseded one has its successor beside it.
+ADMITTING = (SUBMITTED, APPROVED)
+COUNTED = (SUBMITTED, APPROVED, VerificationStatus.REJECTED, VerificationStatus.EXPIRED, VerificationStatus.REVOKED)
+CONTACT = ("input", "evidence", "contact")
+
+
+@dataclass(frozen=True, slots=True)
+class ContactEvidence:
+    """What is handed in on the path CONTACT, as typed; None where it was left out."""
+
+    legal_name: str | None
+    nationality: str | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """What seals personal data and knows it again."""
+
+    keys: KeyWrapping
+    pepper: Pepper
+
+
+async def submit_contact(
+    tx: Transaction,
+    key: Key,
+    *,
+    id: UUID,
+    evidence: ContactEvidence,
+    location: BroadcastLocation,
+    entry_point: EntryPoint,
+    consent_version: str | None,
+    safe: Safe,
+    by: Actor,
+    now: datetime,
+) -> UUID | Refused:
+    """Hand in name, nationality and e-mail: complete, or refused whole with every problem at once (R6, R35).
+
+    An earlier attempt that awaits review is replaced; an approved one keeps counting until this one is decided (R24).
+    Returns the attempt's id.
+    """
+    anchor = await own(tx, Anchor, key, at=("input", "anchorId"), lock=True)
+    if isinstance(anchor, Refused):
+        return anchor
+    if refused := stands(anchor, None):
+        return refused
+    account = (await tx.exec(select(Account).where(Account.account_id == key.account_id))).one()
+    policy = (await in_force(tx)).policy
+    if problem := off_path(account, anchor, location, policy):
+        return Refused.of(problem)
+    taken, problems = read_contact(evidence, anchor)
+    if problem := consented(anchor, consent_version, policy=policy, now=now):
+        problems = [problem, *problems]
+    if problems:
+        return Refused(tuple(problems))
+    name_mark = safe.pepper.fingerprint("name", str(anchor.account_id), taken.legal_name, taken.nationality)
+    email_mark = safe.pepper.fingerprint("email", str(anchor.account_id), taken.email)
+    past = (
+        await tx.rows(
+            PAST, account_id=anchor.account_id, anchor_id=anchor.id, name=name_mark, email=email_mark,
+            since=now - ACCOUNT_REJECTIONS_WINDOW,
+        )
+    )[0]  # fmt: skip
+    if past["finals"]:
+        return Refused.of(InvalidState(("input", "anchorId"), state=VerificationStatus.REJECTED.value))
+    if past["attempts"] >= policy.max_attempts or past["account_rejections"] >= ACCOUNT_REJECTIONS_MAX:
+        return Refused.of(TooManyAttempts(("input", "anchorId")))
+    seal = await seal_of(tx, anchor, keys=safe.keys)
+    await replace_waiting(tx, anchor, VerificationPath.CONTACT)
+    place = {"account_id": anchor.account_id, "anchor_id": anchor.id}
+    tx.add(
+        Verification(
+            **place,
+            id=id,
+            path=VerificationPath.CONTACT,
+            status=SUBMITTED,
+            entry_point=entry_point,
+            location=location,
+            consent_version=anchor.consent_version,
+            nationality=taken.nationality,
+            created_at=now,
+            submitted_at=now,
+            strikes=past["strikes"],
+            attempts=past["attempts"] + 1,
+            legal_name=seal.seal(taken.legal_name, **place, column="legal_name"),
+            email=seal.seal(taken.email, **place, column="email"),
+            name_fingerprint=name_mark,
+            email_fingerprint=email_mark,
+        )
+    )
+    anchor.remembered_at, anchor.last_used_at = anchor.remembered_at or now, now
+    account.first_submitted_at = account.first_submitted_at or now
+    if anchor.consented_at == now:
+        await record_consent(tx, anchor, by=by, now=now)
+    await record(
+        tx,
+        "VERIFICATION_SUBMITTED",
+        "Verification",
+        id,
+        account_id=anchor.account_id,
+        by=by,
+        now=now,
+        anchor_id=anchor.id,
+        path=VerificationPath.CONTACT.value,
+        entry_point=entry_point.value,
+        previous_status=None,
+        status=SUBMITTED.value,
+        replaced=str(past["waiting"]) if past["waiting"] else None,
+    )
+    return id
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Checked contact data."""
+
+    legal_name: str
+    nationality: str
+    email: str
+
+
+def read_contact(evidence: ContactEvidence, anchor: Anchor) -> tuple[Contact, list[Problem]]:
+    """Check each item on its own, so that all that is missing or wrong is told at once (R6)."""
+    name, of_name = one_line(
+        evidence.legal_name,
+        at=(*CONTACT, "legalName"),
+        most=LEGAL_NAME_LENGTH_MAX,
+        requirement=RequirementKind.LEGAL_NAME,
+    )
+    at = (*CONTACT, "nationality")
+    nationality, of_nationality = country(evidence.nationality, at=at, requirement=RequirementKind.NATIONALITY)
+    if not of_nationality and nationality != anchor.nationality:
+        of_nationality = [invalid(at, NATIONALITY_DIFFERS, requirement=RequirementKind.NATIONALITY)]
+    email, of_email = email_address(evidence.email, at=(*CONTACT, "email"))
+    return Contact(name, nationality, email), [*of_name, *of_nationality, *of_email]
+
+
+def off_path(account: Account, anchor: Anchor, location: BroadcastLocation, policy: Policy) -> Problem | None:
+    """The system decides the path: contact data where another one applies are refused (R16)."""
+    cell = cell_for(case_of(account.model_dump(), anchor.nationality, location, policy), policy=policy)
+    return None if cell.path is VerificationPath.CONTACT else WrongPath(CONTACT, path=cell.path.value)
+
+
+def case_of(account: Record, nationality: str, location: BroadcastLocation, policy: Policy) -> Case:
+    """Return what the decision table asks about one appearance. `account`: its kind and nationality."""
+    return Case(
+        AccountKind(account["kind"]),
+        is_chinese(account["nationality"], regions=policy.regions),
+        is_chinese(nationality, regions=policy.regions),
+        location,
+    )
+
+
+def consented(anchor: Anchor, version: str | None, *, policy: Policy, now: datetime) -> Problem | None:
+    """Nothing sensitive is taken without consent to the notice in force, given before or in this very step (X1)."""
+    at = ("input", "consentVersion")
+    if version is not None:
+        return agree(anchor, version, policy=policy, at=at, now=now)
+    return None if has_agreed(anchor, policy) else Required(at, RequirementKind.CONSENT)
+
+
+async def seal_of(tx: Transaction, anchor: Anchor, *, keys: KeyWrapping) -> Seal:
+    """Return the seal of an anchor's data key, made on first use."""
+    context = context_of(anchor.account_id, anchor.id)
+    row = await tx.get(AnchorKey, (anchor.account_id, anchor.id))
+    if row is not None:
+        return Seal(await keys.unwrap(row.master_key_id, row.wrapped, context=context))
+    data_key = new_data_key()
+    master_key_id, wrapped = await keys.wrap(data_key, context=context)
+    tx.add(
+        AnchorKey(account_id=anchor.account_id, anchor_id=anchor.id, master_key_id=master_key_id, wrapped=wrapped)
+    )
+    return Seal(data_key)
+
+
+async def replace_waiting(tx: Transaction, anchor: Anchor, path: VerificationPath) -> None:
+    """Withdraw the attempt that still awaits review: a newer one stands in its place."""
+    await tx.execute(
+        update(Verification)
+        .where(
+            col(Verification.account_id) == anchor.account_id,
+            col(Verification.anchor_id) == anchor.id,
+            col(Verification.path) == path,
+            col(Verification.status) == SUBMITTED,
+        )
+        .values(status=VerificationStatus.CANCELED, version=Verification.version + 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def cancel_verification(
+    tx: Transaction, key: Key, *, expected_version: int, by: Actor, now: datetime
+) -> UUID | Refused:
+    """Withdraw an open attempt. What was decided stays decided."""
+    found = await own(tx, Verification, key, at=("input", "verificationId"))
+    if isinstance(found, Refused):
+        return found
+    await own(tx, Anchor, Key(key.account_id, found.anchor_id), at=("input",), lock=True)  # as a go-live does
+    await tx.refresh(found, with_for_update=True)
+    if expected_version != found.version:
+        return Refused.of(Stale(("input", "expectedVersion"), current_version=found.version))
+    was = found.status
+    if not lifecycle.may(was, VerificationStatus.CANCELED):
+        return Refused.of(InvalidState(("input", "verificationId"), state=was.value))
+    found.status, found.version = VerificationStatus.CANCELED, found.version + 1
+    await record(
+        tx,
+        "VERIFICATION_CANCELED",
+        "Verification",
+        found.id,
+        account_id=found.account_id,
+        by=by,
+        now=now,
+        anchor_id=found.anchor_id,
+        path=found.path.value,
+        previous_status=was.value,
+        status=found.status.value,
+    )
+    return found.id
+
+
+def attempt_of(row: Mapping[str, Any]) -> Attempt:
+    """Return a row of `CANDIDATES` as the law sees it."""
+    return Attempt(
+        id=row["id"],
+        path=VerificationPath(row["path"]),
+        status=VerificationStatus(row["status"]),
+        submitted_at=row["submitted_at"],
+        decided_at=row["decided_at"],
+        ends_at=row["ends_at"],
+        documents_last_day=row["documents_last_day"],
+        is_retryable=row["is_retryable"],
+        strikes=row["strikes"],
+        attempts=row["attempts"],
+        findings=findings_of(row["findings"]),
+        has_email=row["has_email"],
+    )
+
+
+def findings_of(stored: str | None) -> tuple[Finding, ...]:
+    """Read the findings of a review."""
+    return tuple(
+        Finding(FindingCode(f["code"]), RequirementKind(f["requirement"]), f["message"])
+        for f in orjson.loads(stored or "[]")
+    )
+
+
+# What this person did before, by their row or by the marks of name and e-mail: a strike or a bar follows the person,
+# not a row that can be made anew (X10, A15).
+PAST = Read(
+    text("""
+    WITH own AS (
+        SELECT v.*, v.submitted_at > coalesce(a.unlocked_at, '-infinity') AS is_counted
+        FROM verifications v JOIN anchors a ON a.account_id = v.account_id AND a.id = :anchor_id
+        WHERE v.account_id = :account_id AND v.status NOT IN ('DRAFT', 'CANCELED')
+          AND (v.anchor_id = :anchor_id OR v.name_fingerprint = :name OR v.email_fingerprint = :email)
+    )
+    SELECT
+        count(*) FILTER (WHERE path = 'CONTACT' AND is_counted)::int AS attempts,
+        count(*) FILTER (WHERE path = 'CONTACT' AND is_counted AND status = 'REJECTED' AND submitted_at > coalesce(
+            (SELECT max(submitted_at) FROM own
+             WHERE path = 'CONTACT' AND status IN ('APPROVED', 'SUPERSEDED', 'EXPIRED', 'REVOKED')), '-infinity'
+        ))::int AS strikes,
+        count(*) FILTER (WHERE status = 'REJECTED' AND NOT is_retryable)::int AS finals,
+        (SELECT count(*)::int FROM verifications r
+         WHERE r.account_id = :account_id AND r.status = 'REJECTED' AND r.decided_at > :since) AS account_rejections,
+        (SELECT w.id FROM verifications w WHERE w.account_id = :account_id AND w.anchor_id = :anchor_id
+         AND w.path = 'CONTACT' AND w.status = 'SUBMITTED') AS waiting
+    FROM own
+    """).bindparams(
+        bindparam("account_id", type_=Uuid()),
+        bindparam("anchor_id", type_=Uuid()),
+        bindparam("name", type_=LargeBinary()),
+        bindparam("email", type_=LargeBinary()),
+        bindparam("since", type_=INSTANT),
+    )
+)
+
+newest = (
+    select(Review)
+    .where(col(Review.account_id) == Verification.account_id, col(Review.verification_id) == Verification.id)
+    .order_by(col(Review.id).desc())
+    .limit(1)
+    .lateral("newest")
+)
+SHOWN = (
+    *(c for c in Verification.__table__.c if c.name not in {"legal_name", "email", "name_fingerprint", "email_fingerprint"}),  # type: ignore[attr-defined]  # SQLModel hides __table__
+    col(Verification.email).is_not(None).label("has_email"),
+    newest.c.id.label("review_id"),
+    newest.c.decision,
+    newest.c.is_retryable.label("review_is_retryable"),
+    newest.c.findings,
+    newest.c.created_at.label("reviewed_at"),
+)
+SHOWN_NAMES = tuple(column.name for column in SHOWN)
+attempts = select(*SHOWN).outerjoin(newest, true())
+
+
+
+def candidates(*, of_account: bool = True) -> Select[Any]:
+    """What the gate looks at, of several anchors; `of_account=False` is for a read across accounts."""
+    found = (
+        newest_of(Anchor.__table__)  # type: ignore[attr-defined]  # SQLModel hides __table__
+        .where(col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS)))
+    )
+    return found.where(col(Anchor.account_id) == bindparam("account_id")) if of_account else found
+
+
+def newest_of(anchor: FromClause) -> Select[Any]:
+    """For each anchor and path the newest attempt handed in, and the approved one beside it.
+
+    An attempt for another nationality than the anchor's proves nothing; a rejection stays one whatever is said later.
+    """
+    is_approved = literal_column("verifications.status = 'APPROVED'")
+    return (
+        attempts.where(
+            col(Verification.account_id) == anchor.c.account_id,
+            col(Verification.anchor_id) == anchor.c.id,
+            col(Verification.status).in_([literal_column(f"'{status.value}'") for status in COUNTED]),
+            or_(
+                col(Verification.nationality) == anchor.c.nationality,
+                col(Verification.status).not_in([literal_column(f"'{status.value}'") for status in ADMITTING]),
+            ),
+        )
+        .distinct(col(Verification.anchor_id), col(Verification.path), is_approved)
+        .order_by(
+            col(Verification.anchor_id),
+            col(Verification.path),
+            is_approved,
+            col(Verification.submitted_at).desc(),
+            col(Verification.id).desc(),
+        )
+    )
+
+
+def with_candidates(page: Select[Any], order: Callable[[FromClause], Sequence[ColumnElement[Any]]]) -> Select[Any]:
+    """A page of anchors, each on as many rows as it has candidates, whose columns are called `v_…`: one statement."""
+    anchors = page.subquery("page")
+    found = newest_of(anchors).lateral("candidate")
+    return (
+        select(*anchors.c, *(column.label(f"v_{column.name}") for column in found.c))
+        .select_from(anchors.outerjoin(found, true()))
+        .order_by(*order(anchors))
+    )
+
+
+def ungrouped(rows: Sequence[Record]) -> list[tuple[Record, list[dict[str, Any]]]]:
+    """Return the anchors of a `with_candidates` read, in its order, each with its candidates."""
+    found: dict[UUID, tuple[Record, list[dict[str, Any]]]] = {}
+    for row in rows:
+        _, own_attempts = found.setdefault(row["id"], (row, []))
+        if row["v_id"] is not None:
+            own_attempts.append({name: row[f"v_{name}"] for name in SHOWN_NAMES})
+    return list(found.values())
+
+
+CANDIDATES = Read(candidates())
+BY_IDS = Read(
+    attempts.where(
+        col(Verification.account_id) == bindparam("account_id"),
+        col(Verification.id) == any_(bindparam("ids", type_=IDS)),
+    )
+)
+BY_ANCHOR = attempts.where(
+    col(Verification.account_id) == bindparam("account_id"), col(Verification.anchor_id) == bindparam("anchor_id")
+)
+SEALED = Read(
+    select(Verification.id, Verification.anchor_id, Verification.legal_name, Verification.email)
+    .add_columns(col(AnchorKey.master_key_id), col(AnchorKey.wrapped))
+    .join(
+        AnchorKey,
+        and_(col(AnchorKey.account_id) == Verification.account_id, col(AnchorKey.anchor_id) == Verification.anchor_id),
+    )
+    .where(
+        col(Verification.account_id) == bindparam("account_id"),
+        col(Verification.id) == any_(bindparam("ids", type_=IDS)),
+    )
+)

@@ -1,0 +1,616 @@
+"""The GraphQL face of verifications: attempts, what is asked for, and what was decided."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Self
+from uuid import UUID
+
+import strawberry
+from sqlalchemy import ColumnElement, FromClause, Select
+from sqlmodel import col
+from uuid_utils.compat import uuid7
+
+from greenroom.access import Key, acts_for
+from greenroom.anchors.actions import NewAnchor
+from greenroom.context import Context, Info, Once
+from greenroom.db import Read, Record
+from greenroom.errors import Refused
+from greenroom.graph import (
+    URL,
+    CountryCode,
+    Day,
+    EmailAddress,
+    Instant,
+    Node,
+    PageInfo,
+    RuleBasis,
+    UserError,
+    asks_for,
+    bad_argument,
+    batch_of,
+    given,
+    global_id,
+    home,
+    key_of,
+    made,
+    page_info,
+    page_of,
+    sight,
+    user_errors,
+)
+from greenroom.law.admission import Attempt, counting, last_used
+from greenroom.law.attempts import Finding, standing, validity_end
+from greenroom.law.paths import cell_for
+from greenroom.law.policies import Policy
+from greenroom.law.reasons import REASONS, REQUIREMENTS
+from greenroom.law.requirements import Item, is_satisfied, items
+from greenroom.law.terms import (
+    BroadcastLocation,
+    DocumentKind,
+    DocumentStatus,
+    EntryPoint,
+    FindingCode,
+    RequirementKind,
+    RequirementStatus,
+    ReviewDecision,
+    TaobaoSessionStatus,
+    VerificationPath,
+    VerificationStatus,
+)
+from greenroom.paging import Slice, cursor_of, paged, parameters, slice_of, total
+from greenroom.sealing import Seal, context_of
+from greenroom.text import countries, pattern
+from greenroom.verifications import actions
+from greenroom.verifications.actions import ContactEvidence, Safe, attempt_of, case_of, findings_of
+
+if TYPE_CHECKING:
+    from greenroom.anchors.api import Anchor, AnchorReferenceInput
+
+ANCHORS = strawberry.lazy("greenroom.anchors.api")
+VERIFICATIONS = batch_of(actions.BY_IDS, "ids")
+CANDIDATES = batch_of(actions.CANDIDATES, "anchor_ids", by="anchor_id", many=True)
+SEALED = batch_of(actions.SEALED, "ids")
+Ends = tuple[int | None, str | None, int | None, str | None]  # first, after, last, before
+
+for words in (
+    DocumentKind,
+    DocumentStatus,
+    EntryPoint,
+    FindingCode,
+    RequirementKind,
+    RequirementStatus,
+    ReviewDecision,
+    TaobaoSessionStatus,
+    VerificationPath,
+    VerificationStatus,
+):
+    strawberry.enum(words)
+
+
+@strawberry.type
+class ReviewFinding:
+    """What was wrong with one item."""
+
+    code: FindingCode
+    """For programs."""
+    message: str
+    """For the anchor."""
+    requirement: RequirementKind
+    """Which item."""
+
+    @classmethod
+    def of(cls, finding: Finding, language: str) -> Self:
+        """What a client sees of a finding: the reviewer's words for the anchor, else the code's own."""
+        words = REASONS[finding.code].words
+        return cls(
+            code=finding.code,
+            message=finding.message or (words.zh if language == "zh" else words.en),
+            requirement=finding.requirement,
+        )
+
+
+@strawberry.type
+class Review(Node):
+    """A reviewer's decision after submission."""
+
+    created_at: Instant
+    """When."""
+    decision: ReviewDecision
+    """Outcome."""
+    findings: list[ReviewFinding]
+    """Item by item; empty when approved."""
+    is_retryable: bool
+    """After a rejection: whether it may be submitted again."""
+
+    @classmethod
+    def of(cls, row: Record, language: str) -> Self | None:
+        """What a client sees of the newest review in an attempt's row."""
+        if row["review_id"] is None:
+            return None
+        return cls(
+            id=global_id("Review", row["account_id"], row["id"]),
+            created_at=row["reviewed_at"],
+            decision=ReviewDecision(row["decision"]),
+            findings=[ReviewFinding.of(f, language) for f in findings_of(row["findings"])],
+            is_retryable=row["review_is_retryable"],
+        )
+
+
+@strawberry.type
+class Document(Node):
+    """An identity photo. Its bytes never travel through GraphQL."""
+
+    byte_size: int
+    """Size in bytes."""
+    findings: list[ReviewFinding]
+    """What the checks found, at once."""
+    kind: DocumentKind
+    """What it shows."""
+    status: DocumentStatus
+    """State."""
+
+
+@strawberry.interface
+class Verification(Node):
+    """One attempt to prove an anchor's real name, on one path."""
+
+    created_at: Instant
+    """When it was opened."""
+    expires_at: Instant | None
+    """When it stops to admit."""
+    entry_point: EntryPoint
+    """Where in the console it was begun."""
+    path: VerificationPath
+    """How."""
+    status: VerificationStatus
+    """State."""
+    submitted_at: Instant | None
+    """When it was handed in."""
+    version: int
+    """For optimistic locking."""
+    row: strawberry.Private[Record]
+
+    @strawberry.field
+    async def anchor(self, info: Info) -> Annotated["Anchor", ANCHORS]:
+        """Whose."""
+        key = Key(self.row["account_id"], self.row["anchor_id"])
+        found: Anchor = await home("anchors").load(info, key)
+        return found
+
+    @strawberry.field
+    def review(self, info: Info) -> Review | None:
+        """The latest decision."""
+        return Review.of(self.row, info.context.language)
+
+
+@strawberry.type
+class ContactVerification(Verification):
+    """Non-Chinese anchors outside China."""
+
+    @strawberry.field
+    async def legal_name(self, info: Info) -> str | None:
+        """Name as given; null once erased, and for staff: see `verificationReveal`."""
+        return await opened(info, self.row, "legal_name")
+
+    @strawberry.field
+    async def email(self, info: Info) -> EmailAddress | None:
+        """Contact address; null once erased, and for staff: see `verificationReveal`."""
+        return EmailAddress(value) if (value := await opened(info, self.row, "email")) else None
+
+
+@strawberry.type
+class PassportVisaVerification(Verification):
+    """Non-Chinese anchors working in China."""
+
+    passport_expires_on: Day | None = None
+    """Last day of the passport."""
+    work_visa_expires_on: Day | None = None
+    """Last day of the visa or permit."""
+    handoff_url: URL | None = None
+    """Link to the provider's face check, where the policy asks for it."""
+
+    @strawberry.field
+    def documents(self) -> list[Document]:
+        """Passport and visa photos."""
+        return []
+
+    @strawberry.field
+    async def legal_name(self, info: Info) -> str | None:
+        """Name as given; null once erased, and for staff: see `verificationReveal`."""
+        return await opened(info, self.row, "legal_name")
+
+
+@strawberry.type
+class TaobaoVerification(Verification):
+    """Chinese anchors: face and name are checked in the Taobao app; this system stores only the outcome."""
+
+    session_status: TaobaoSessionStatus = TaobaoSessionStatus.PENDING
+    """How far the app has come."""
+    handoff_url: URL | None = None
+    """Link or QR content that opens the Taobao app; null once used or expired."""
+    handoff_expires_at: Instant | None = None
+    """When the link ends."""
+
+
+KINDS: Mapping[str, type[Verification]] = {
+    VerificationPath.CONTACT: ContactVerification,
+    VerificationPath.PASSPORT_VISA: PassportVisaVerification,
+    VerificationPath.TAOBAO_APP: TaobaoVerification,
+}
+# What an outcome says of the app session that brought it; sessions of their own come with that path.
+SESSION = {
+    VerificationStatus.DRAFT: TaobaoSessionStatus.CREATED,
+    VerificationStatus.SUBMITTED: TaobaoSessionStatus.PENDING,
+    VerificationStatus.REJECTED: TaobaoSessionStatus.FAILED,
+    VerificationStatus.CANCELED: TaobaoSessionStatus.ABANDONED,
+}
+
+
+def shown(row: Record, context: Context) -> Verification:
+    """Return what a client sees of an attempt's row, as it stands now."""
+    attempt = standing(attempt_of(row), policy=context.in_force.policy, now=context.now)
+    common: dict[str, Any] = {
+        "id": global_id("Verification", row["account_id"], row["id"]),
+        "created_at": row["created_at"],
+        "expires_at": expiry(attempt, context.in_force.policy),
+        "entry_point": EntryPoint(row["entry_point"]),
+        "path": attempt.path,
+        "status": attempt.status,
+        "submitted_at": row["submitted_at"],
+        "version": row["version"],
+        "row": row,
+    }
+    if attempt.path is VerificationPath.TAOBAO_APP:
+        session = SESSION.get(attempt.status, TaobaoSessionStatus.PASSED)
+        return TaobaoVerification(**common, session_status=session)
+    return KINDS[attempt.path](**common)
+
+
+def expiry(attempt: Attempt, policy: Policy) -> Any:
+    """Return when an approval stops to admit; what is not approved admits by other rules."""
+    is_approved = attempt.status in (VerificationStatus.APPROVED, VerificationStatus.EXPIRED)
+    return validity_end(attempt, policy=policy) if is_approved else attempt.ends_at
+
+
+async def opened(info: Info, row: Record, column: str) -> str | None:
+    """Open a sealed value for the account's own people; staff read it by a reveal, which is logged (X5)."""
+    key = Key(row["account_id"], row["id"])
+    if not acts_for(info.context.actor, key.account_id):
+        return None
+    sealed = await info.context.loader(SEALED).load(key)
+    if sealed is None or sealed[column] is None:
+        return None
+    place = context_of(key.account_id, sealed["anchor_id"])
+    data_key = await info.context.services.keys.unwrap(sealed["master_key_id"], sealed["wrapped"], context=place)
+    return Seal(data_key).open(
+        sealed[column], account_id=key.account_id, anchor_id=sealed["anchor_id"], column=column
+    )
+
+
+@strawberry.type
+class RequirementItem:
+    """One required item."""
+
+    accepts: list[list[DocumentKind]]
+    """Alternatives, each a set of documents to hand in together; empty when the item is no document."""
+    findings: list[ReviewFinding]
+    """Why it was refused."""
+    kind: RequirementKind
+    """What is asked."""
+    label: str
+    """For people, in the request's language."""
+    status: RequirementStatus
+    """State."""
+
+
+@strawberry.type
+class VerificationRequirement:
+    """What one anchor has to provide, for one account and place."""
+
+    basis: RuleBasis
+    """Why this path."""
+    items: list[RequirementItem]
+    """Everything asked for, in the order to show."""
+    is_satisfied: bool
+    """Nothing is missing or rejected."""
+    path: VerificationPath
+    """The path that the policy picked."""
+
+
+def requirement_shown(
+    basis: Any, path: VerificationPath, *, attempt: Attempt | None, has_consent: bool, context: Context
+) -> VerificationRequirement:
+    """Return what a client sees of what is asked on a path."""
+    found = items(path, policy=context.in_force.policy, attempt=attempt, has_consent=has_consent)
+    return VerificationRequirement(
+        basis=RuleBasis.of(basis),
+        items=[item_shown(item, context.language) for item in found],
+        is_satisfied=is_satisfied(found),
+        path=path,
+    )
+
+
+def item_shown(item: Item, language: str) -> RequirementItem:
+    """Return what a client sees of one item."""
+    words = REQUIREMENTS[item.kind]
+    return RequirementItem(
+        accepts=[list(alternative) for alternative in item.accepts],
+        findings=[ReviewFinding.of(finding, language) for finding in item.findings],
+        kind=item.kind,
+        label=words.zh if language == "zh" else words.en,
+        status=item.status,
+    )
+
+
+@strawberry.type
+class VerificationEdge:
+    """One verification of a page."""
+
+    cursor: str
+    """Cursor."""
+    node: Verification
+    """The verification."""
+
+
+@strawberry.type
+class VerificationConnection:
+    """A page of verifications."""
+
+    edges: list[VerificationEdge]
+    """The page."""
+    nodes: list[Verification]
+    """Nodes without edge data."""
+    page_info: PageInfo
+    """Paging state."""
+    total_count: int
+    """Counted up to 1000."""
+
+
+async def attempts_page(info: Info, anchor: Key, ends: Ends) -> VerificationConnection:
+    """Answer a page of an anchor's attempts, newest first."""
+    page, base = page_of(info, *ends, of=(UUID,)), actions.BY_ANCHOR
+    if wants_total := asks_for(info, "totalCount"):
+        base = base.add_columns(total(base))
+    read = Read(paged(base, (col(actions.Verification.id),), page, descending=True))
+    scope = sight(info.context, anchor.account_id)
+    values = {"account_id": anchor.account_id, "anchor_id": anchor.id} | parameters(page)
+    part = slice_of(await info.context.rows(read, scope, **values), page)
+    nodes = [shown(row, info.context) for row in part.rows]
+    cursors = [cursor_of((row["id"],)) for row in part.rows]
+    return VerificationConnection(
+        edges=[VerificationEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
+        nodes=nodes,
+        page_info=page_info(part, cursors),
+        total_count=part.rows[0]["total"] if wants_total and part.rows else 0,
+    )
+
+
+async def anchors_page(
+    info: Info,
+    account_id: UUID,
+    ends: Ends,
+    search: str | None,
+    *,
+    base: Callable[..., Select[Any]],
+    order: tuple[str, ...],
+    of: tuple[type, ...],
+    descending: bool = False,
+) -> tuple[Slice, int]:
+    """Read a page of anchors with the attempts that count, in one statement; the loader then has them."""
+    page = page_of(info, *ends, of=of)
+    wants_total = asks_for(info, "totalCount")
+    shape = (base, page.after is None, page.before is None, page.is_backward, search is None, wants_total)
+    if shape not in ANCHOR_READS:
+        statement = base(is_search=search is not None)
+        if wants_total:
+            statement = statement.add_columns(total(statement))
+        inner = paged(statement, [statement.selected_columns[name] for name in order], page, descending=descending)
+        ANCHOR_READS[shape] = Read(actions.with_candidates(inner, sorted_by(order, descending is not page.is_backward)))
+    values = {"account_id": account_id} | parameters(page)
+    if search is not None:
+        values["pattern"] = pattern(search)
+    rows = await info.context.rows(ANCHOR_READS[shape], sight(info.context, account_id), **values)
+    found = actions.ungrouped(rows)
+    loader = info.context.loader(CANDIDATES)
+    for anchor, candidates in found:
+        loader.prime(Key(account_id, anchor["id"]), candidates)
+    part = slice_of([anchor for anchor, _ in found], page)
+    return part, part.rows[0]["total"] if wants_total and part.rows else 0
+
+
+ANCHOR_READS: dict[Any, Read] = {}  # by shape of the page: a bounded few, each compiled once
+
+
+def sorted_by(order: tuple[str, ...], is_down: bool) -> Callable[[FromClause], list[ColumnElement[Any]]]:
+    """Return the order of a page, for the statement around it."""
+    return lambda anchors: [anchors.c[name].desc() if is_down else anchors.c[name].asc() for name in order]
+
+
+async def current(info: Info, anchor: Record, location: BroadcastLocation | None) -> Verification | None:
+    """Return the attempt that counts for an anchor in a place; without a place, on the path used last."""
+    context = info.context
+    rows = await context.loader(CANDIDATES).load(Key(anchor["account_id"], anchor["id"]))
+    attempts = [attempt_of(row) for row in rows]
+    policy = context.in_force.policy
+    if location is None:
+        counted = last_used(attempts, policy=policy, now=context.now)
+    else:
+        account = await home("accounts").load(info, anchor["account_id"])
+        cell = cell_for(case_of(account.row, anchor["nationality"], location, policy), policy=policy)
+        counted = counting(attempts, cell.path, policy=policy, now=context.now)
+    return shown(row_of(counted, rows), context) if counted else None
+
+
+def row_of(attempt: Attempt, rows: list[Record]) -> Record:
+    """Return the row that an attempt was read from."""
+    return next(row for row in rows if row["id"] == attempt.id)
+
+
+@strawberry.input
+class VerificationRequirementInput:
+    """A case to look up."""
+
+    account_id: strawberry.ID
+    """The account."""
+    anchor: Annotated["AnchorReferenceInput", ANCHORS]
+    """Whose requirement."""
+    location: BroadcastLocation
+    """Where the anchor will stand."""
+
+
+@strawberry.input
+class ContactEvidenceInput:
+    """Evidence for CONTACT. Values are nullable so that everything missing is told at once."""
+
+    legal_name: str | None = strawberry.UNSET
+    """Name. Required."""
+    nationality: str | None = strawberry.UNSET
+    """Nationality, a CountryCode; must be the anchor's. Required."""
+    email: str | None = strawberry.UNSET
+    """E-mail address. Required."""
+
+
+@strawberry.input(one_of=True)
+class VerificationEvidenceInput:
+    """Evidence of exactly one path; another path than the required one gives WRONG_PATH."""
+
+    contact: strawberry.Maybe[ContactEvidenceInput]
+    """Path CONTACT."""
+
+
+@strawberry.input
+class VerificationSubmitInput:
+    """Arguments of `verificationSubmit`."""
+
+    anchor_id: strawberry.ID
+    """The anchor."""
+    entry_point: EntryPoint
+    """Where in the console."""
+    evidence: VerificationEvidenceInput
+    """What is handed in."""
+    location: BroadcastLocation
+    """Where the anchor will stand: with the nationality, it decides the path."""
+    consent_version: str | None = strawberry.UNSET
+    """Records consent to this version of the notice in the same step; left out when it is on file."""
+    idempotency_key: str | None = strawberry.UNSET
+    """Makes a retry safe for 24 hours."""
+
+
+@strawberry.type
+class VerificationSubmitPayload:
+    """Result of `verificationSubmit`."""
+
+    verification: Verification | None = None
+    """The attempt."""
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+    """Why it was refused."""
+
+
+@strawberry.input
+class VerificationCancelInput:
+    """Arguments of `verificationCancel`."""
+
+    verification_id: strawberry.ID
+    """The attempt."""
+    expected_version: int
+    """Refuse when the attempt has another version."""
+
+
+@strawberry.type
+class VerificationCancelPayload:
+    """Result of `verificationCancel`."""
+
+    verification: Verification | None = None
+    """The attempt."""
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+    """Why it was refused."""
+
+
+async def load(info: Info, key: Key) -> Verification | None:
+    """Return an attempt; None when absent or hidden."""
+    row = await info.context.loader(VERIFICATIONS).load(key)
+    return shown(row, info.context) if row else None
+
+
+async def load_review(info: Info, key: Key) -> Review | None:
+    """Return the newest review of the attempt that its id names."""
+    row = await info.context.loader(VERIFICATIONS).load(key)
+    return Review.of(row, info.context.language) if row else None
+
+
+@strawberry.type
+class VerificationQueries:
+    """Reads of what is asked."""
+
+    @strawberry.field
+    async def verification_requirement(
+        self, info: Info, input: Annotated[VerificationRequirementInput, strawberry.argument(description="The case.")]
+    ) -> VerificationRequirement | None:
+        """What an anchor would have to provide, before anything is created."""
+        context, policy = info.context, info.context.in_force.policy
+        account = await home("accounts").load(info, key_of("Account", input.account_id).account_id)
+        anchor = input.anchor.read()
+        if account is None or (isinstance(anchor, Key) and anchor.account_id != account.row["account_id"]):
+            return None
+        if isinstance(anchor, NewAnchor):
+            nationality = anchor.nationality.strip().upper()
+            if nationality not in countries():
+                message = "国家/地区代码无效。" if context.language == "zh" else "This is no country code."
+                raise bad_argument("input.anchor.new.nationality", message)
+            cell = cell_for(case_of(account.row, nationality, input.location, policy), policy=policy)
+            return requirement_shown(cell.basis, cell.path, attempt=None, has_consent=False, context=context)
+        found = await home("anchors").load(info, anchor)
+        if found is None:
+            return None
+        cell = cell_for(case_of(account.row, found.nationality, input.location, policy), policy=policy)
+        rows = await context.loader(CANDIDATES).load(anchor)
+        attempt = counting([attempt_of(r) for r in rows], cell.path, policy=policy, now=context.now)
+        consent = found.row["consent_withdrawn_at"] is None and found.row["consent_version"] == policy.notice_version
+        return requirement_shown(cell.basis, cell.path, attempt=attempt, has_consent=consent, context=context)
+
+
+@strawberry.type
+class VerificationMutations:
+    """What can be done with verifications."""
+
+    @strawberry.mutation
+    async def verification_submit(self, info: Info, input: VerificationSubmitInput) -> VerificationSubmitPayload | None:
+        """Hands in evidence, the first time or again after a rejection: accepted items need not be sent again."""
+        context, key, new_id = info.context, key_of("Anchor", input.anchor_id), uuid7()
+        assert input.evidence.contact is not None
+        contact = input.evidence.contact.value
+        once = Once.of(input.idempotency_key, ["verificationSubmit", strawberry.asdict(input)], new_id)
+        outcome = await context.perform(
+            lambda tx: actions.submit_contact(
+                tx,
+                key,
+                id=new_id,
+                evidence=ContactEvidence(given(contact.legal_name), given(contact.nationality), given(contact.email)),
+                location=input.location,
+                entry_point=input.entry_point,
+                consent_version=given(input.consent_version),
+                safe=Safe(context.services.keys, context.services.pepper),
+                by=context.actor,
+                now=context.now,
+            ),
+            account_id=key.account_id,
+            once=once,
+        )
+        if isinstance(outcome, Refused):
+            return VerificationSubmitPayload(user_errors=user_errors(outcome, info))
+        return VerificationSubmitPayload(verification=await load(info, Key(key.account_id, made(outcome))))
+
+    @strawberry.mutation
+    async def verification_cancel(self, info: Info, input: VerificationCancelInput) -> VerificationCancelPayload | None:
+        """Withdraws an open attempt."""
+        context, key = info.context, key_of("Verification", input.verification_id)
+        outcome = await context.perform(
+            lambda tx: actions.cancel_verification(
+                tx, key, expected_version=input.expected_version, by=context.actor, now=context.now
+            ),
+            account_id=key.account_id,
+        )
+        if isinstance(outcome, Refused):
+            return VerificationCancelPayload(user_errors=user_errors(outcome, info))
+        return VerificationCancelPayload(verification=await load(info, key))
+
+
