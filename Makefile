@@ -6,10 +6,11 @@ PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
 LOCKED := $(PIP) --only-binary :all: --require-hashes --requirement
 UV ?= $(VENV)/lock/bin/uv
-COMPILE = $(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+COMPILE = $(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header
 
 .PHONY: run test lint schema bench console lock clean
 
@@ -52,7 +53,7 @@ clean:
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Greenroom needs Python 3.11 or newer: install it, or name it: make PYTHON=…"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Greenroom needs Python 3.11 or newer; another name for it: make PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python

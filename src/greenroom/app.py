@@ -1,4 +1,4 @@
-"""App: the composition root. The only reader of clock and environment; everything else gets what it needs as arguments."""
+"""App: the composition root, and the only reader of clock and environment; all else is given what it needs."""
 
 import asyncio
 import logging
@@ -186,7 +186,9 @@ def refused_token(bad: BadToken, language: str) -> Response:
     """Answer a caller whose token does not say who they are."""
     error = {"message": bad.message(language), "extensions": {"code": bad.code}}
     return JSONResponse(
-        {"errors": [error]}, status_code=bad.status, headers={"www-authenticate": bad.challenge, "cache-control": "no-store"}
+        {"errors": [error]},
+        status_code=bad.status,
+        headers={"www-authenticate": bad.challenge, "cache-control": "no-store"},
     )
 
 
@@ -263,5 +265,3 @@ def configure_logs(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
-
-

@@ -47,7 +47,9 @@ def read_settings(**given: object) -> Settings:
     except ValidationError as wrong:
         for error in wrong.errors():
             place = "_".join(str(part) for part in error["loc"]).upper()
-            err.print(f"[red]setting[/]  {('GREENROOM_' + place + ': ') if place else ''}{error['msg']}", highlight=False)
+            err.print(
+                f"[red]setting[/]  {('GREENROOM_' + place + ': ') if place else ''}{error['msg']}", highlight=False
+            )
         raise SystemExit(2) from None
 
 
@@ -65,7 +67,9 @@ def database(settings: Settings, *, migrating: bool = False) -> Iterator[str]:
 
 @cli.command()
 def serve(
-    demo: Annotated[bool, typer.Option("--demo", help="A newcomer's setting: own keys, own tokens, demo data.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="A newcomer's setting: own keys, own tokens, demo data.")
+    ] = False,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     data_dir: DataDir = None,

@@ -15,9 +15,10 @@ from greenroom.access import Actor, Permission, scope
 from greenroom.db import Database, Read, Scope, Transaction
 from greenroom.errors import CONSTRAINTS, Refused
 from greenroom.idempotency import claim
-from greenroom.law.policies import InForce
-from greenroom.rates import Budget
 from greenroom.inforce import Held
+from greenroom.law.policies import InForce
+from greenroom.law.terms import Language
+from greenroom.rates import Budget
 from greenroom.sealing import KeyWrapping, Pepper
 from greenroom.tickets import TicketSigner
 
@@ -65,7 +66,7 @@ class Context:
     """Handed to every resolver."""
 
     actor: Actor
-    language: str
+    language: Language
     now: datetime
     in_force: InForce
     services: Services
@@ -133,9 +134,7 @@ class Context:
         """Run one read under a scope."""
         return await self.services.db.rows(read, scope, **parameters)
 
-    def loader(
-        self, batch: Callable[["Context", list[KeyT]], Awaitable[list[Loaded]]]
-    ) -> DataLoader[KeyT, Loaded]:
+    def loader(self, batch: Callable[["Context", list[KeyT]], Awaitable[list[Loaded]]]) -> DataLoader[KeyT, Loaded]:
         """Return this operation's loader for a batch function: one statement for all that is asked in a tick."""
         if batch not in self.loaders:
             self.loaders[batch] = DataLoader(load_fn=partial(batch, self))

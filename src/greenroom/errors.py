@@ -79,9 +79,12 @@ class Required(Problem):
     words = Words("This is required. Fill it in and send the form again.", "此项为必填项，请填写后重新提交。")
 
 
+WRONG_FORM = Words("This value has the wrong form.", "格式不正确。")
+
+
 @dataclass(frozen=True, slots=True)
 class Invalid(Problem):
-    sentence: Words = Words("This value has the wrong form.", "格式不正确。")
+    sentence: Words = WRONG_FORM
     values: tuple[tuple[str, object], ...] = ()
     code = UserErrorCode.INVALID
 
@@ -93,7 +96,9 @@ class Invalid(Problem):
 @dataclass(frozen=True, slots=True)
 class NotFound(Problem):
     code = UserErrorCode.NOT_FOUND
-    words = Words("There is no such object. Read the list again and pick from it.", "找不到该对象，请刷新列表后重新选择。")
+    words = Words(
+        "There is no such object. Read the list again and pick from it.", "找不到该对象，请刷新列表后重新选择。"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +203,18 @@ NOTICE_UNKNOWN = Words(
     "This is not the privacy notice in force, which is {version}. Show that one and ask again.",
     "隐私告知版本不是现行版本 {version}，请展示现行版本后重新征求同意。",
 )
-CAST_TOO_LARGE = Words("At most {most} anchors can be in a cast; this has {given}.", "每场直播最多 {most} 位主播，当前为 {given} 位。")
-CAST_REPEATS = Words("This anchor is in the cast already. Name each anchor once.", "该主播已在参演名单中，请勿重复添加。")
-START_PAST = Words("The start is in the past. Choose a later one.", "开播时间已过，请选择之后的时间。")
-START_FAR = Words("The start is more than {days} days ahead. Choose an earlier one.", "开播时间超过 {days} 天，请选择更早的时间。")
-START_FIXED = Words("The broadcast runs: its start can't change any more.", "直播已开始，无法再修改开播时间。")
-LAUNCH_PUBLICITY = Words(
-    "The launch can't be before the rules were published.", "上线时间不能早于规则公示开始时间。"
+CAST_TOO_LARGE = Words(
+    "At most {most} anchors can be in a cast; this has {given}.", "每场直播最多 {most} 位主播，当前为 {given} 位。"
 )
+CAST_REPEATS = Words(
+    "This anchor is in the cast already. Name each anchor once.", "该主播已在参演名单中，请勿重复添加。"
+)
+START_PAST = Words("The start is in the past. Choose a later one.", "开播时间已过，请选择之后的时间。")
+START_FAR = Words(
+    "The start is more than {days} days ahead. Choose an earlier one.", "开播时间超过 {days} 天，请选择更早的时间。"
+)
+START_FIXED = Words("The broadcast runs: its start can't change any more.", "直播已开始，无法再修改开播时间。")
+LAUNCH_PUBLICITY = Words("The launch can't be before the rules were published.", "上线时间不能早于规则公示开始时间。")
 POLICY_UNKNOWN = Words("There is no such policy. Known are: {known}.", "没有该规则版本，可选：{known}。")
 KEY_LENGTH = Words("An idempotency key has 1 to {most} characters.", "幂等键长度须为 1 至 {most} 个字符。")
 

@@ -9,7 +9,14 @@ from typing import Annotated, Any, NewType, TypeVar
 from uuid import UUID
 
 import strawberry
-from graphql import FieldNode, FragmentSpreadNode, GraphQLError, GraphQLResolveInfo, InlineFragmentNode, SelectionSetNode
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLResolveInfo,
+    InlineFragmentNode,
+    SelectionSetNode,
+)
 
 from greenroom.access import NOWHERE, STAFF, Key, scope
 from greenroom.context import Context, Info, Replay
@@ -94,41 +101,51 @@ def read_instant(value: Any) -> datetime:
     return instant.astimezone(UTC)
 
 
-Instant = strawberry.scalar(
-    NewType("Instant", datetime),
-    name="DateTime",
-    description="An instant, RFC 3339, always with an offset; the server answers in UTC.",
-    specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
-    serialize=in_utc,
-    parse_value=read_instant,
-)
-Day = strawberry.scalar(
-    NewType("Day", date),
-    name="Date",
-    description="A calendar date, RFC 3339 full-date.",
-    specified_by_url="https://scalars.graphql.org/andimarek/local-date.html",
-    serialize=date.isoformat,
-    parse_value=date.fromisoformat,
-)
-CountryCode = strawberry.scalar(
-    NewType("CountryCode", str),
-    description=(
-        "An ISO 3166-1 alpha-2 code, or one of the three-letter ICAO 9303 codes for stateless people and refugees. "
-        "Inputs take String, so that every problem arrives as a user error."
+Instant = NewType("Instant", datetime)
+Day = NewType("Day", date)
+CountryCode = NewType("CountryCode", str)
+EmailAddress = NewType("EmailAddress", str)
+URL = NewType("URL", str)
+
+
+def instant(value: datetime | None) -> Instant | None:
+    """Return an instant that may be missing as a client's."""
+    return None if value is None else Instant(value)
+
+
+SCALARS: dict[object, Any] = {
+    Instant: strawberry.scalar(
+        name="DateTime",
+        description="An instant, RFC 3339, always with an offset; the server answers in UTC.",
+        specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
+        serialize=in_utc,
+        parse_value=read_instant,
     ),
-    specified_by_url="https://www.iso.org/iso-3166-country-codes.html",
-)
-EmailAddress = strawberry.scalar(
-    NewType("EmailAddress", str),
-    description=(
-        "An e-mail address that the server accepted. "
-        "Inputs take String, so that every problem arrives as a user error."
+    Day: strawberry.scalar(
+        name="Date",
+        description="A calendar date, RFC 3339 full-date.",
+        specified_by_url="https://scalars.graphql.org/andimarek/local-date.html",
+        serialize=date.isoformat,
+        parse_value=date.fromisoformat,
     ),
-    specified_by_url="https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address",
-)
-URL = strawberry.scalar(
-    NewType("URL", str), name="URL", description="An absolute URL.", specified_by_url="https://url.spec.whatwg.org/"
-)
+    CountryCode: strawberry.scalar(
+        name="CountryCode",
+        description=(
+            "An ISO 3166-1 alpha-2 code, or one of the three-letter ICAO 9303 codes for stateless people and refugees."
+            " Inputs take String, so that every problem arrives as a user error."
+        ),
+        specified_by_url="https://www.iso.org/iso-3166-country-codes.html",
+    ),
+    EmailAddress: strawberry.scalar(
+        name="EmailAddress",
+        description=(
+            "An e-mail address that the server accepted."
+            " Inputs take String, so that every problem arrives as a user error."
+        ),
+        specified_by_url="https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address",
+    ),
+    URL: strawberry.scalar(name="URL", description="An absolute URL.", specified_by_url="https://url.spec.whatwg.org/"),
+}
 
 
 @strawberry.interface
@@ -319,11 +336,11 @@ def page_info(part: Slice, cursors: Sequence[str]) -> PageInfo:
 
 def asks_for(info: Info, name: str) -> bool:
     """Say whether the field being resolved has a sub-field of that name, so that its cost is paid only then."""
-    raw: GraphQLResolveInfo = info._raw_info
+    raw: GraphQLResolveInfo[Any] = info._raw_info
     return any(selects(node.selection_set, name, raw) for node in raw.field_nodes)
 
 
-def selects(selection: SelectionSetNode | None, name: str, raw: GraphQLResolveInfo) -> bool:
+def selects(selection: SelectionSetNode | None, name: str, raw: GraphQLResolveInfo[Any]) -> bool:
     """Look for a field in one selection, through fragments."""
     for node in selection.selections if selection else ():
         match node:
@@ -337,5 +354,3 @@ def selects(selection: SelectionSetNode | None, name: str, raw: GraphQLResolveIn
                 if selects(node.selection_set, name, raw):
                     return True
     return False
-
-

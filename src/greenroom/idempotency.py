@@ -46,7 +46,7 @@ async def claim(
         account_id=account_id, actor=actor, key=key, digest=digest, result_id=result_id, created_at=now
     )
     lapsed = col(IdempotencyKey.created_at) <= now - KEPT
-    taken = fresh.on_conflict_do_update(
+    taken: Any = fresh.on_conflict_do_update(
         index_elements=["account_id", "actor", "key"],
         set_={"digest": digest, "result_id": result_id, "created_at": now},
         where=lapsed,

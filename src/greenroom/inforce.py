@@ -30,7 +30,7 @@ IN_FORCE_SHARED = Read(select(PolicyInForce).with_for_update(read=True))
 
 async def in_force(tx: Transaction) -> InForce:
     """Return the policy, held until the transaction ends: a decision and a change of policy serialise."""
-    return of(((await tx.rows(IN_FORCE_SHARED))[0]))
+    return of((await tx.rows(IN_FORCE_SHARED))[0])
 
 
 def of(row: Record) -> InForce:

@@ -12,6 +12,7 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
 )
 from graphql.language import Lexer, Source, TokenKind
@@ -26,10 +27,10 @@ class Limits:
     """All limits of one request. The greatest value of each is still allowed.
 
     `depth` levels of fields; `aliases` written in the document; `repeats` fields of one response name in the document
-    (validation compares them pairwise); `fragments` defined in it (each may lead to the next); `root_fields` of an
-    operation; `tokens` of the document, comments apart; `cost` in points (see `cost.py`); `page_size` nodes, refused
-    by the connections themselves; `body_bytes` of a POST or of a GET's query string; `time_s` from the request's head
-    to its answer.
+    (validation compares them pairwise); `fragments` in it, inline ones too (each may lead to the next); `root_fields`
+    of an operation; `tokens` of the document, comments apart; its `characters`, all of them; `cost` in points (see
+    `cost.py`); `page_size` nodes, refused by the connections themselves; `body_bytes` of a POST or of a GET's query
+    string; `time_s` from the request's head to its answer.
     """
 
     depth: int = 15
@@ -38,6 +39,7 @@ class Limits:
     fragments: int = 50
     root_fields: int = 20
     tokens: int = 2_000
+    characters: int = 50_000
     cost: int = 10_000
     page_size: int = 100
     body_bytes: int = 1_048_576
@@ -80,8 +82,8 @@ WORDS: Mapping[str, Words] = {
         "该文档重复使用同一字段名 {asked} 次，最多允许 {allowed} 次。请将重复部分写成片段。",
     ),
     "fragments": Words(
-        "This document defines {asked} fragments; {allowed} are allowed. Send several requests.",
-        "该文档定义了 {asked} 个片段，最多允许 {allowed} 个。请分多次请求。",
+        "This document has {asked} fragments, inline ones too; {allowed} are allowed. Send several requests.",
+        "该文档含有 {asked} 个片段（包括内联片段），最多允许 {allowed} 个。请分多次请求。",
     ),
     "root_fields": Words(
         "This operation has {asked} fields at its root; {allowed} are allowed. Send several requests.",
@@ -90,6 +92,10 @@ WORDS: Mapping[str, Words] = {
     "tokens": Words(
         "This document has {asked} tokens or more; {allowed} are allowed. Use variables for values, and fragments.",
         "该文档至少有 {asked} 个词元，最多允许 {allowed} 个。请使用变量传值，并使用片段。",
+    ),
+    "characters": Words(
+        "This document has {asked} characters; {allowed} are allowed. Use variables for values.",
+        "该文档有 {asked} 个字符，最多允许 {allowed} 个。请使用变量传值。",
     ),
     "cost": Words(
         "This operation costs {asked} points; {allowed} are allowed. Ask for smaller pages.",
@@ -105,7 +111,7 @@ WORDS: Mapping[str, Words] = {
 def count_tokens(source: str, limits: Limits) -> Exceeded | None:
     """Refuse a document with too many tokens before it is parsed, reading no further than the first too many.
 
-    Raises GraphQLSyntaxError.
+    Only for documents within the limit of characters: a token can be long. Raises GraphQLSyntaxError.
     """
     lexer = Lexer(Source(source))
     for _ in range(limits.tokens + 1):
@@ -117,8 +123,8 @@ def count_tokens(source: str, limits: Limits) -> Exceeded | None:
 def measure(document: DocumentNode, limits: Limits) -> Exceeded | None:
     """Return the first limit that a parsed document goes beyond; linear in its length, whatever its fragments do."""
     shape = _Shape(document)
-    if len(shape.fragments) > limits.fragments:
-        return Exceeded("fragments", len(shape.fragments), limits.fragments)
+    if shape.fragments_written > limits.fragments:  # first, as the others walk through them
+        return Exceeded("fragments", shape.fragments_written, limits.fragments)
     asked = {
         "depth": max(map(shape.depth_of, shape.operations), default=0),
         "aliases": shape.aliases,
@@ -140,12 +146,15 @@ class _Shape:
         self.operations = [d.selection_set for d in definitions if isinstance(d, OperationDefinitionNode)]
         self.names: Counter[str] = Counter()
         self.aliases = 0
+        self.fragments_written = len(self.fragments)
         self._depths: dict[str, int] = {}
         self._roots: dict[str, int] = {}
         for selections in (*self.operations, *(f.selection_set for f in self.fragments.values())):
-            for field in _fields_written(selections):
-                self.names[(field.alias or field.name).value] += 1
-                self.aliases += field.alias is not None
+            for selection in _written(selections):
+                self.fragments_written += isinstance(selection, InlineFragmentNode)
+                if isinstance(selection, FieldNode):
+                    self.names[(selection.alias or selection.name).value] += 1
+                    self.aliases += selection.alias is not None
 
     def depth_of(self, selections: SelectionSetNode | None) -> int:
         """Levels of fields, through fragments; introspection has some levels free."""
@@ -186,12 +195,11 @@ class _Shape:
         return known[name]
 
 
-def _fields_written(selections: SelectionSetNode) -> Iterator[FieldNode]:
+def _written(selections: SelectionSetNode) -> Iterator[SelectionNode]:
+    """Every selection of a definition, without recursion."""
     waiting = [selections]
     while waiting:
         for selection in waiting.pop().selections:
-            if isinstance(selection, FieldNode):
-                yield selection
-            below = getattr(selection, "selection_set", None)
-            if below:
-                waiting.append(below)
+            yield selection
+            if isinstance(selection, FieldNode | InlineFragmentNode) and selection.selection_set:
+                waiting.append(selection.selection_set)

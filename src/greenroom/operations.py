@@ -90,6 +90,8 @@ class Operations:
 
     def get(self, source: str) -> Document | Invalid | Exceeded:
         """Return what a source means. Cheap for one that was seen, bounded by the limits for any other."""
+        if len(source) > self._limits.characters:
+            return Exceeded("characters", len(source), self._limits.characters)
         if (known := self._known.get(source)) is not None:
             self._known.move_to_end(source)
             return known

@@ -96,7 +96,7 @@ def read_cursor(cursor: str, of: tuple[type, ...]) -> tuple[Any, ...] | None:
     return values if aware else None
 
 
-def paged(base: Select[Any], order: Sequence[ColumnElement[Any]], page: Page, *, descending: bool) -> Select[Any]:
+def paged(base: Select[Any], order: Sequence[Any], page: Page, *, descending: bool) -> Select[Any]:
     """Return the statement of one page: one row more than asked for, to know whether the list goes on."""
     key = tuple_(*order)
     statement = base

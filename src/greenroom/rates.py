@@ -93,7 +93,7 @@ class RateLimiter:
         pool: asyncpg.Pool,
         *,
         points: int,
-        points_per_s: int,
+        points_per_s: float,
         lease: int,
         lease_s: float = 3.0,
         actors_max: int = ACTORS_MAX,

@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import Request
 
 from greenroom.errors import Words
+from greenroom.law.terms import Language
 from greenroom.limits import Exceeded
 
 JSON = "application/json"
@@ -149,7 +150,7 @@ def _shaped(given: object) -> Asked | Refused:
     return Asked(query, name or None, variables)
 
 
-def language_of(accept_language: str | None) -> str:
+def language_of(accept_language: str | None) -> Language:
     """Return `zh` or `en`, whichever an Accept-Language header prefers; `en` where it names neither."""
     return _language((accept_language or "")[:_HEADER_LENGTH_MAX])
 
@@ -170,12 +171,16 @@ def is_json(content_type: str) -> bool:
     return media_type == JSON and parameters.get("charset", "utf-8") in ("utf-8", "utf8")
 
 
+LANGUAGES: dict[str, Language] = {"zh": "zh", "en": "en"}
+
+
 @lru_cache(maxsize=256)
-def _language(header: str) -> str:
-    best, best_quality = "en", 0.0
+def _language(header: str) -> Language:
+    best: Language = "en"
+    best_quality = 0.0
     for tag, parameters in _items(header):
-        language, quality = tag.partition("-")[0], _quality(parameters)
-        if language in ("zh", "en") and quality > best_quality:
+        language, quality = LANGUAGES.get(tag.partition("-")[0]), _quality(parameters)
+        if language and quality > best_quality:
             best, best_quality = language, quality
     return best
 

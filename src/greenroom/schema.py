@@ -15,7 +15,7 @@ from greenroom.accounts.api import AccountMutations, AccountQueries
 from greenroom.anchors.api import AnchorMutations
 from greenroom.context import Info
 from greenroom.events.api import EventQueries
-from greenroom.graph import InputError, Instant, Node, VersionConflict, bad_argument, node_of, read_id
+from greenroom.graph import SCALARS, InputError, Instant, Node, VersionConflict, bad_argument, node_of, read_id
 from greenroom.policies.api import PolicyMutations, PolicyQueries
 from greenroom.rooms.api import AdmissionRecord, AdmissionRefused, RoomMutations
 from greenroom.verifications.api import (
@@ -50,7 +50,8 @@ class Query(AccountQueries, EventQueries, PolicyQueries, VerificationQueries):
     @strawberry.field
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         """Any object by global ID; null when absent or hidden."""
-        return await node_of(info, *read_id(id))
+        found: Node | None = await node_of(info, *read_id(id))
+        return found
 
     @strawberry.field
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
@@ -66,7 +67,7 @@ class Query(AccountQueries, EventQueries, PolicyQueries, VerificationQueries):
         if budget is None:
             return None
         return RateLimit(
-            cost=budget.cost, limit=budget.limit, remaining=budget.remaining, reset_at=budget.reset_at
+            cost=budget.cost, limit=budget.limit, remaining=budget.remaining, reset_at=Instant(budget.reset_at)
         )
 
 
@@ -93,7 +94,7 @@ def build() -> strawberry.Schema:
             TaobaoVerification,
             VersionConflict,
         ],
-        config=StrawberryConfig(auto_camel_case=True),
+        config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
     )
     for graphql_type in schema._schema.type_map.values():  # Strawberry has no public way to its graphql-core types
         describe(graphql_type)
@@ -152,5 +153,3 @@ def sentences(cls: type) -> dict[str, str]:
 def one_line(text: str | None) -> str | None:
     """Join a docstring that was wrapped in the source."""
     return " ".join(text.split()) if text else None
-
-

@@ -58,9 +58,7 @@ def email_address(value: str | None, *, at: Path) -> tuple[str, list[Problem]]:
         return "", [invalid(at, EMAIL_IMPOSSIBLE, requirement=RequirementKind.EMAIL)]
 
 
-def country(
-    value: str | None, *, at: Path, requirement: RequirementKind | None = None
-) -> tuple[str, list[Problem]]:
+def country(value: str | None, *, at: Path, requirement: RequirementKind | None = None) -> tuple[str, list[Problem]]:
     """Return a country code in capitals."""
     if value is None or not value.strip():
         return "", [Required(at, requirement)]
@@ -71,7 +69,7 @@ def country(
 @cache
 def countries() -> frozenset[str]:
     """Return every code that a nationality can have: ISO 3166-1 alpha-2, and ICAO's for the stateless."""
-    known = Locale("en").territories
+    known = (str(code) for code in Locale("en").territories)
     return frozenset(code for code in known if len(code) == 2 and code not in NO_COUNTRIES) | STATELESS
 
 

@@ -50,15 +50,15 @@ class Desk:
         return Context(language=language_of(request.headers.get("accept-language")))
 
     def app(self) -> Starlette:
+        levels = structlog.make_filtering_bound_logger(0)
+        log = structlog.wrap_logger(self.logger, processors=[], wrapper_class=levels)
         endpoint = GraphQLEndpoint(
             schema,
             context_for=self.context_for or self.context,
             limits=self.limits,
             spend=self.spend,
             introspection=self.introspection,
-            log=structlog.wrap_logger(
-                self.logger, processors=[], wrapper_class=structlog.make_filtering_bound_logger(0)
-            ),
+            log=log,
         )
         return Starlette(routes=[Route("/graphql", endpoint), Mount(ASSETS_AT, Assets())])
 
@@ -79,7 +79,7 @@ async def served(desk: Desk) -> AsyncIterator[str]:
         port = listening.getsockname()[1]
         server = uvicorn.Server(uvicorn.Config(desk.app(), log_level="error", lifespan="off"))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
             await asyncio.sleep(0.01)
         try:
             yield f"http://127.0.0.1:{port}/graphql"

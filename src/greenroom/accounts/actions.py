@@ -16,9 +16,7 @@ from greenroom.law.terms import AccountKind
 from greenroom.text import country, folded, one_line
 
 NAME_LENGTH_MAX = 120
-BY_IDS = Read(
-    select(Account).where(col(Account.account_id) == any_(bindparam("account_ids", type_=ARRAY(Uuid()))))
-)
+BY_IDS = Read(select(Account).where(col(Account.account_id) == any_(bindparam("account_ids", type_=ARRAY(Uuid())))))
 
 
 async def register_account(

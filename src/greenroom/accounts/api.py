@@ -131,7 +131,9 @@ class Account(Node):
         after: After = strawberry.UNSET,
         last: Last = strawberry.UNSET,
         before: Before = strawberry.UNSET,
-        status: Annotated[LiveRoomStatus | None, strawberry.argument(description="Only this state.")] = strawberry.UNSET,
+        status: Annotated[
+            LiveRoomStatus | None, strawberry.argument(description="Only this state.")
+        ] = strawberry.UNSET,
     ) -> Annotated["LiveRoomConnection", strawberry.lazy("greenroom.rooms.api")]:
         """This account's rooms, newest first."""
         found: LiveRoomConnection = await home("rooms").rooms_page(
@@ -141,7 +143,12 @@ class Account(Node):
 
     @strawberry.field
     async def audit_events(
-        self, info: Info, first: First = strawberry.UNSET, after: After = strawberry.UNSET, last: Last = strawberry.UNSET, before: Before = strawberry.UNSET
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
     ) -> Annotated["AuditEventConnection", strawberry.lazy("greenroom.events.api")]:
         """Entries about this account."""
         found: AuditEventConnection = await home("events").account_page(
@@ -289,7 +296,9 @@ class AccountQueries:
         if asks_for(info, "totalCount"):
             base = base.add_columns(total(base))
         read = Read(paged(base, actions.BY_NAME, page, descending=False))
-        values = parameters(page) | ({"pattern": pattern(search), "external_id": search.strip()} if search is not None else {})
+        values = parameters(page) | (
+            {"pattern": pattern(search), "external_id": search.strip()} if search is not None else {}
+        )
         part = slice_of(await info.context.rows(read, Scope(reading="accounts"), **values), page)
         nodes = [Account.of(row) for row in part.rows]
         cursors = [cursor_of((row["search_name"], row["account_id"])) for row in part.rows]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam
+from sqlalchemy import ARRAY, Uuid, any_, bindparam
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from greenroom.access import Actor, Key, own
 from greenroom.accounts.tables import Account
@@ -36,16 +37,14 @@ class NewAnchor:
     nationality: str
 
 
-def remembered(*, is_search: bool) -> Select[tuple[Anchor]]:
+def remembered(*, is_search: bool) -> SelectOfScalar[Anchor]:
     """The anchors that handed in under an account: this account's only, never forgotten ones (R25, R26)."""
     return roster(is_search=is_search).where(col(Anchor.remembered_at).is_not(None))
 
 
-def roster(*, is_search: bool) -> Select[tuple[Anchor]]:
+def roster(*, is_search: bool) -> SelectOfScalar[Anchor]:
     """Everyone whom an account offers."""
-    found = select(Anchor).where(
-        col(Anchor.account_id) == bindparam("account_id"), col(Anchor.forgotten_at).is_(None)
-    )
+    found = select(Anchor).where(col(Anchor.account_id) == bindparam("account_id"), col(Anchor.forgotten_at).is_(None))
     return found.where(col(Anchor.search_name).like(bindparam("pattern"))) if is_search else found
 
 
@@ -147,9 +146,7 @@ async def forget_anchor(tx: Transaction, account_id: UUID, key: Key, *, by: Acto
     return row.id
 
 
-async def give_consent(
-    tx: Transaction, key: Key, *, notice_version: str, by: Actor, now: datetime
-) -> UUID | Refused:
+async def give_consent(tx: Transaction, key: Key, *, notice_version: str, by: Actor, now: datetime) -> UUID | Refused:
     """Record that the anchor agreed to the privacy notice in force (X1). Once per version."""
     row = await own(tx, Anchor, key, at=("input", "anchorId"), lock=True)
     if isinstance(row, Refused):

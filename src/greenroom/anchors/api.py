@@ -114,7 +114,12 @@ class Anchor(Node):
 
     @strawberry.field
     async def data_reads(
-        self, info: Info, first: First = strawberry.UNSET, after: After = strawberry.UNSET, last: Last = strawberry.UNSET, before: Before = strawberry.UNSET
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
     ) -> Annotated["AuditEventConnection", strawberry.lazy("greenroom.events.api")]:
         """Who of the staff read this anchor's documents or legal data, when and for what: the subject's right to
         know."""
@@ -125,7 +130,12 @@ class Anchor(Node):
 
     @strawberry.field
     async def verifications(
-        self, info: Info, first: First = strawberry.UNSET, after: After = strawberry.UNSET, last: Last = strawberry.UNSET, before: Before = strawberry.UNSET
+        self,
+        info: Info,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
     ) -> Annotated["VerificationConnection", VERIFICATIONS]:
         """Every attempt by this account, newest first."""
         found: VerificationConnection = await home("verifications").attempts_page(
@@ -202,9 +212,7 @@ async def roster_page(info: Info, account_id: UUID, ends: Ends, search: str | No
     )
 
 
-async def remembered_page(
-    info: Info, account_id: UUID, ends: Ends, search: str | None
-) -> RememberedAnchorConnection:
+async def remembered_page(info: Info, account_id: UUID, ends: Ends, search: str | None) -> RememberedAnchorConnection:
     """Answer a page of the remembered anchors, most recently used first."""
     part, total = await home("verifications").anchors_page(
         info,

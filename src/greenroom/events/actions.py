@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import LargeBinary, bindparam, column, func, insert, literal, literal_column
+from sqlalchemy import select as select_columns
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import col, select
 
 from greenroom.access import STAFF, Actor, Permission, acts_for
-from greenroom.db import Database, Read, Scope, Transaction
+from greenroom.columns import table
+from greenroom.db import Database, Read, Record, Scope, Transaction
 from greenroom.events.tables import ActorKind, Event, EventHead
 from greenroom.law.evidence import canonical
 
@@ -59,7 +61,7 @@ async def record(
     await tx.flush()
     said = body(values)
     first = upsert(EventHead).values(account_id=account_id, seq=1, hash=sha256(GENESIS + said).digest())
-    head = first.on_conflict_do_update(
+    head: Any = first.on_conflict_do_update(
         index_elements=["account_id"],
         set_={
             "seq": EventHead.seq + 1,
@@ -68,10 +70,10 @@ async def record(
     ).returning(col(EventHead.seq).label("seq"), col(EventHead.hash).label("hash"))
     link = head.cte("link")
     names = [*values, "seq", "hash"]
-    columns = [literal(v, Event.__table__.c[n].type).label(n) for n, v in values.items()]  # type: ignore[attr-defined]  # SQLModel hides __table__
-    statement = (
+    columns = [literal(v, table(Event).c[n].type).label(n) for n, v in values.items()]
+    statement: Any = (
         insert(Event)
-        .from_select(names, select(*columns, link.c.seq, link.c.hash).select_from(link))
+        .from_select(names, select_columns(*columns, link.c.seq, link.c.hash).select_from(link))
         .returning(column("seq"), column("hash"))
     )
     seq, link_hash = (await tx.execute(statement)).one()
@@ -85,7 +87,7 @@ def kind_of(actor: Actor, account_id: UUID) -> ActorKind:
     return ActorKind.STAFF if actor.permissions & STAFF else ActorKind.SERVICE
 
 
-def body(event: Mapping[str, Any]) -> bytes:
+def body(event: Record) -> bytes:
     """Return what an event's hash covers: all but its place in the chain, which the chain itself gives."""
     return canonical(
         {
@@ -152,10 +154,12 @@ async def verify_chains(db: Database) -> AsyncIterator[Broken | Unbroken]:
         heads = await db.rows(HEADS, AUDIT, beyond=beyond)
 
 
-HEAD_OF_PLATFORM = Read(select(EventHead).where(col(EventHead.account_id) == literal_column("'" + str(UUID(int=0)) + "'::uuid")))
+HEAD_OF_PLATFORM = Read(
+    select(EventHead).where(col(EventHead.account_id) == literal_column("'" + str(UUID(int=0)) + "'::uuid"))
+)
 
 
-async def verify_chain(db: Database, head: Mapping[str, Any]) -> Broken | Unbroken:
+async def verify_chain(db: Database, head: Record) -> Broken | Unbroken:
     """Recompute one account's chain and hold it against its head."""
     account_id, last, seq = head["account_id"], GENESIS, 0
     while found := await db.rows(CHAIN, AUDIT, account_id=account_id, beyond=seq):

@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam
 from sqlmodel import col, select
 
 from greenroom.access import Key, Permission, acts_for
+from greenroom.columns import table
 from greenroom.context import Context, Info
 from greenroom.db import Read, Record, Scope
 from greenroom.events.actions import may_see_who
@@ -64,7 +65,10 @@ class AuditEvent(Node):
     @strawberry.field
     async def subject(self, info: Info) -> Node | None:
         """What it is about; null when erased or hidden."""
-        return await node_of(info, self.row["subject_type"], Key(self.row["account_id"], self.row["subject_id"]))
+        found: Node | None = await node_of(
+            info, self.row["subject_type"], Key(self.row["account_id"], self.row["subject_id"])
+        )
+        return found
 
 
 def actor_shown(row: Record, context: Context) -> str:
@@ -116,7 +120,7 @@ async def events_page(
 ) -> AuditEventConnection:
     """Answer a page of the log, newest first."""
     page = page_of(info, *ends, of=tuple(CURSOR_TYPES[name] for name in order))
-    read = Read(paged(base, [Event.__table__.c[name] for name in order], page, descending=True))  # type: ignore[attr-defined]  # SQLModel hides __table__
+    read = Read(paged(base, [table(Event).c[name] for name in order], page, descending=True))
     part = slice_of(await info.context.rows(read, scope, **values, **parameters(page)), page)
     nodes = [AuditEvent.of(row, info.context) for row in part.rows]
     cursors = [cursor_of([row[name] for name in order]) for row in part.rows]
@@ -129,9 +133,7 @@ async def events_page(
 
 CURSOR_TYPES: dict[str, type] = {"seq": int, "account_id": UUID, "occurred_at": datetime}
 OF_ACCOUNT = select(Event).where(col(Event.account_id) == bindparam("account_id"))
-READS_OF_ANCHOR = OF_ACCOUNT.where(
-    col(Event.anchor_id) == bindparam("anchor_id"), col(Event.purpose).is_not(None)
-)
+READS_OF_ANCHOR = OF_ACCOUNT.where(col(Event.anchor_id) == bindparam("anchor_id"), col(Event.purpose).is_not(None))
 ONE = Read(OF_ACCOUNT.where(col(Event.seq) == bindparam("seq")))
 EVERYWHERE = select(Event)
 OF_ACTION = select(Event).where(col(Event.action) == bindparam("action"))
@@ -166,4 +168,6 @@ class EventQueries:
         asked = given(action)
         base, values = (EVERYWHERE, {}) if asked is None else (OF_ACTION, {"action": asked})
         order = ("occurred_at", "account_id", "seq")
-        return await events_page(info, Scope(reading="audit"), (first, after, last, before), base, order=order, values=values)
+        return await events_page(
+            info, Scope(reading="audit"), (first, after, last, before), base, order=order, values=values
+        )

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import any_, bindparam, literal_column, tuple_
+from sqlalchemy import Uuid, any_, bindparam, literal_column, tuple_
 from sqlmodel import col, select
 
 from greenroom.access import PLATFORM, Actor, Permission, need
 from greenroom.accounts.tables import Account
 from greenroom.anchors.actions import IDS
+from greenroom.columns import INSTANT
 from greenroom.db import Database, Read, Record, Scope, Transaction
 from greenroom.errors import LAUNCH_PUBLICITY, POLICY_UNKNOWN, Refused, Stale, invalid
 from greenroom.events.actions import record
@@ -115,26 +116,21 @@ async def answers(
     db: Database, rooms: Sequence[Record], policies: tuple[InForce, InForce], *, now: datetime
 ) -> list[tuple[Verdict, Verdict]]:
     """Ask both policies about a batch of rooms, in three statements."""
-    accounts = {a["account_id"]: a for a in await db.rows(ACCOUNTS, PREVIEW, ids=list({r["account_id"] for r in rooms}))}
+    accounts = {
+        a["account_id"]: a for a in await db.rows(ACCOUNTS, PREVIEW, ids=list({r["account_id"] for r in rooms}))
+    }
     members: dict[UUID, list[Record]] = {}
     for m in await db.rows(CASTS, PREVIEW, room_ids=[r["id"] for r in rooms]):
         members.setdefault(m["room_id"], []).append(m)
     anchors = [m["id"] for found in members.values() for m in found]
     attempts = by_anchor(await db.rows(CANDIDATES, PREVIEW, anchor_ids=anchors))
-    return [
-        tuple(
-            judge(
-                room,
-                accounts[room["account_id"]],
-                members.get(room["id"], []),
-                attempts,
-                in_force=policy,
-                now=instant(room, now),
-            )
-            for policy in policies
-        )
-        for room in rooms
-    ]  # type: ignore[misc]  # a pair of policies gives a pair of verdicts
+    before, after = policies
+
+    def answer(room: Record, policy: InForce) -> Verdict:
+        account, cast = accounts[room["account_id"]], members.get(room["id"], [])
+        return judge(room, account, cast, attempts, in_force=policy, now=instant(room, now))
+
+    return [(answer(room, before), answer(room, after)) for room in rooms]
 
 
 def instant(room: Record, now: datetime) -> datetime:
@@ -157,7 +153,8 @@ AHEAD_BEYOND = Read(
     ahead().where(
         tuple_(col(LiveRoom.scheduled_start_at), col(LiveRoom.id))
         > tuple_(
-            bindparam("start", type_=col(LiveRoom.scheduled_start_at).type), bindparam("room", type_=col(LiveRoom.id).type)
+            bindparam("start", type_=INSTANT),
+            bindparam("room", type_=Uuid()),
         )
     )
 )

@@ -21,6 +21,7 @@ from greenroom.graph import (
     given,
     global_id,
     home,
+    instant,
     page_info,
     page_of,
     user_errors,
@@ -121,11 +122,11 @@ class AdmissionPolicy(Node):
         pack = in_force.policy
         return cls(
             id=global_id("AdmissionPolicy", PLATFORM, UUID(int=in_force.revision)),
-            launch_at=in_force.launch_at,
+            launch_at=instant(in_force.launch_at),
             name=pack.name,
             phase=in_force.phase(context.now),
-            publicity_from=pack.publicity_from,
-            publicity_until=pack.publicity_until,
+            publicity_from=instant(pack.publicity_from),
+            publicity_until=instant(pack.publicity_until),
             revision=in_force.revision,
             submission_suffices=pack.submission_suffices,
             version=in_force.revision,
@@ -272,9 +273,7 @@ class PolicyQueries:
             raise bad_argument(problem.at[-1], problem.said(context.language))
         page = page_of(info, first, after, None, None, of=(datetime, UUID))
         tried = InForce(PACKS[input.name], given(input.launch_at), context.in_force.revision + 1)
-        seen = await actions.preview_policy(
-            context.services.db, before=context.in_force, after=tried, now=context.now
-        )
+        seen = await actions.preview_policy(context.services.db, before=context.in_force, after=tried, now=context.now)
         beyond = [change for change in seen.changes if page.after is None or place(change) > page.after]
         part = Slice(beyond[: page.size], has_next=len(beyond) > page.size, has_previous=page.after is not None)
         nodes = [AdmissionChange(change=change) for change in part.rows]

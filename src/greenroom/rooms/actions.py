@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, any_, bindparam, delete, update
+from sqlalchemy import Uuid, any_, bindparam, delete, update
+from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
@@ -17,6 +18,7 @@ from greenroom.access import Actor, Key, acts_for, own
 from greenroom.accounts.tables import Account
 from greenroom.anchors.actions import IDS, NewAnchor, drawn, locked
 from greenroom.anchors.tables import Anchor
+from greenroom.columns import table
 from greenroom.db import Read, Transaction
 from greenroom.errors import (
     CAST_REPEATS,
@@ -72,20 +74,16 @@ class Went:
     record_id: UUID
 
 
-def rooms() -> Select[Any]:
+def rooms() -> Any:
     """An account's rooms, each with what the law asks of the account."""
     return (
-        select(
-            *LiveRoom.__table__.c,  # type: ignore[attr-defined]  # SQLModel hides __table__
-            col(Account.kind),
-            col(Account.nationality),
-        )
+        select_columns(*table(LiveRoom).c, col(Account.kind), col(Account.nationality))
         .join(Account, col(Account.account_id) == LiveRoom.account_id)
         .where(col(LiveRoom.account_id) == bindparam("account_id"))
     )
 
 
-def rooms_of(*, has_status: bool) -> Select[Any]:
+def rooms_of(*, has_status: bool) -> Any:
     """An account's rooms, or those in one state."""
     found = rooms()
     return found.where(col(LiveRoom.status) == bindparam("status")) if has_status else found
@@ -110,23 +108,26 @@ async def create_room(
     anchors, of_cast = await picked(tx, account_id, picks, already=frozenset(), now=now)
     if problems := [*problems, *of_cast]:
         return Refused(tuple(problems))
-    room = LiveRoom(
-        account_id=account_id, id=id, title=title, scheduled_start_at=scheduled_start_at, created_at=now
-    )
+    room = LiveRoom(account_id=account_id, id=id, title=title, scheduled_start_at=scheduled_start_at, created_at=now)
     tx.add(room)
     await tx.flush()
     for position, (pick, anchor) in enumerate(zip(picks, anchors, strict=True)):
         tx.add(member(room, anchor, pick.location, position=position, now=now))
     await record_new(tx, picks, anchors, by=by, now=now)
     await record(
-        tx, "LIVE_ROOM_CREATED", "LiveRoom", id, account_id=account_id, by=by, now=now, cast=[str(a.id) for a in anchors]
+        tx,
+        "LIVE_ROOM_CREATED",
+        "LiveRoom",
+        id,
+        account_id=account_id,
+        by=by,
+        now=now,
+        cast=[str(a.id) for a in anchors],
     )
     return id
 
 
-def member(
-    room: LiveRoom, anchor: Anchor, location: BroadcastLocation, *, position: int, now: datetime
-) -> CastMember:
+def member(room: LiveRoom, anchor: Anchor, location: BroadcastLocation, *, position: int, now: datetime) -> CastMember:
     """Return a new member of a room's cast, and remember on the anchor that and where they were picked."""
     anchor.last_used_at, anchor.last_location = now, location
     return CastMember(
@@ -186,7 +187,9 @@ def taken(
         return drawn(account_id, uuid7(), asked, at=(*at, "new"), now=now)
     found = known.get(asked.id) if asked.account_id == account_id else None
     if found is None or (found.forgotten_at is not None and found.id not in already):
-        nobody = Anchor(account_id=account_id, display_name="", search_name="", nationality="", last_used_at=now, created_at=now)
+        nobody = Anchor(
+            account_id=account_id, display_name="", search_name="", nationality="", last_used_at=now, created_at=now
+        )
         return nobody, [NotFound((*at, "id"))]
     return found, []
 
@@ -425,9 +428,7 @@ async def judged(tx: Transaction, room: LiveRoom, *, now: datetime, airs_at: dat
 
 async def stamp(tx: Transaction, verdict: Verdict, *, now: datetime) -> None:
     """Remember on each anchor that they were on air, and where: the order and the offer of the next picker."""
-    await tx.rows(
-        STAMP, account_id=verdict.room["account_id"], room_id=verdict.room["id"], now=now
-    )
+    await tx.rows(STAMP, account_id=verdict.room["account_id"], room_id=verdict.room["id"], now=now)
 
 
 async def admit_on_record(tx: Transaction, verdict: Verdict, action: str, *, by: Actor) -> UUID:

@@ -137,7 +137,7 @@ class Admission:
     def of(cls, verdict: Verdict) -> Self:
         """What a client sees of the law's answer."""
         return cls(
-            evaluated_at=verdict.now,
+            evaluated_at=Instant(verdict.now),
             is_admitted=verdict.is_admitted,
             is_admitted_if_enforced=not verdict.blockers and not verdict.would_block,
             verdict=verdict,
@@ -453,9 +453,7 @@ class LiveRoomConnection:
     """Counted up to 1000."""
 
 
-async def rooms_page(
-    info: Info, account_id: UUID, ends: Ends, status: LiveRoomStatus | None
-) -> LiveRoomConnection:
+async def rooms_page(info: Info, account_id: UUID, ends: Ends, status: LiveRoomStatus | None) -> LiveRoomConnection:
     """Answer a page of an account's rooms, newest first."""
     context, page = info.context, page_of(info, *ends, of=(UUID,))
     wants_total = asks_for(info, "totalCount")
@@ -501,7 +499,7 @@ def ticket_of(context: Context, room: Key, record_id: UUID) -> AdmissionTicket:
         account_id=global_id("Account", room.account_id, room.account_id),
         now=context.now,
     )
-    return AdmissionTicket(expires_at=signed.expires_at, token=signed.token)
+    return AdmissionTicket(expires_at=Instant(signed.expires_at), token=signed.token)
 
 
 async def load(info: Info, key: Key) -> LiveRoom | None:
@@ -783,9 +781,7 @@ class RoomMutations:
             lambda tx: actions.confirm_cast(
                 tx,
                 key,
-                confirmations=[
-                    Confirmation(key_of("CastMember", m.cast_member_id), m.location) for m in input.members
-                ],
+                confirmations=[Confirmation(key_of("CastMember", m.cast_member_id), m.location) for m in input.members],
                 expected_version=given(input.expected_version),
                 by=context.actor,
                 now=context.now,
@@ -835,7 +831,9 @@ class RoomMutations:
         )
         if isinstance(outcome, Refused):
             return LiveRoomTicketRenewPayload(live_room=await load(info, key), user_errors=user_errors(outcome, info))
-        return LiveRoomTicketRenewPayload(live_room=await load(info, key), ticket=ticket_of(context, key, made(outcome)))
+        return LiveRoomTicketRenewPayload(
+            live_room=await load(info, key), ticket=ticket_of(context, key, made(outcome))
+        )
 
     @strawberry.mutation
     async def live_room_end(self, info: Info, input: LiveRoomEndInput) -> LiveRoomEndPayload | None:
@@ -863,6 +861,4 @@ async def replayed(info: Info, key: Key) -> LiveRoomGoLivePayload:
     admission = Admission.of(await room.verdict(info)) if room else None
     if isinstance(outcome, Refused):
         return LiveRoomGoLivePayload(admission=admission, live_room=room, user_errors=user_errors(outcome, info))
-    return LiveRoomGoLivePayload(
-        admission=admission, live_room=room, ticket=ticket_of(context, key, made(outcome))
-    )
+    return LiveRoomGoLivePayload(admission=admission, live_room=room, ticket=ticket_of(context, key, made(outcome)))

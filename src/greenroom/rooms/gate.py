@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, any_, bindparam
-from sqlmodel import col, select
+from sqlalchemy import and_, any_, bindparam, select
+from sqlmodel import col
 
 from greenroom.anchors.actions import IDS
 from greenroom.anchors.tables import Anchor
+from greenroom.columns import table
 from greenroom.db import Read, Record
 from greenroom.law.admission import (
     Admission,
@@ -31,12 +32,11 @@ from greenroom.rooms.tables import CastMember
 from greenroom.verifications.actions import attempt_of
 
 
-
-def cast(*, of_account: bool = True) -> Select[Any]:
+def cast(*, of_account: bool = True) -> Any:
     """Rooms' casts, each member with the anchor's own columns; `of_account=False` is for a read across accounts."""
     found = (
         select(
-            *Anchor.__table__.c,  # type: ignore[attr-defined]  # SQLModel hides __table__
+            *table(Anchor).c,
             col(CastMember.id).label("member_id"),
             col(CastMember.room_id),
             col(CastMember.position),
@@ -58,7 +58,7 @@ CAST_LOCKED = Read(cast().order_by(col(Anchor.id)).with_for_update(of=Anchor, ke
 class Verdict:
     """The law's answer about one room, with what it was given."""
 
-    room: Mapping[str, Any]
+    room: Record
     members: Sequence[Record]
     question: Question
     in_force: InForce
@@ -96,8 +96,8 @@ class Verdict:
 
 
 def judge(
-    room: Mapping[str, Any],
-    account: Mapping[str, Any],
+    room: Record,
+    account: Record,
     members: Sequence[Record],
     attempts: Mapping[UUID, Sequence[Record]],
     *,
@@ -106,13 +106,11 @@ def judge(
     airs_at: datetime | None = None,
 ) -> Verdict:
     """Ask the law about a room as its rows stand. `attempts`: candidates by anchor. `airs_at`: of a start, now."""
-    question = question_of(
-        account, members, attempts, airs_at=airs_at or planned(room), policy=in_force.policy
-    )
+    question = question_of(account, members, attempts, airs_at=airs_at or planned(room), policy=in_force.policy)
     return Verdict(room, members, question, in_force, now, admit(question, in_force=in_force, now=now))
 
 
-def planned(room: Mapping[str, Any]) -> datetime:
+def planned(room: Record) -> datetime:
     """Return when a room airs: the planned start until it starts, the instant of the start when it did."""
     is_ahead = room["status"] in (LiveRoomStatus.SCHEDULED, LiveRoomStatus.CANCELED)
     instant: datetime = room["scheduled_start_at"] if is_ahead else room["started_at"]
@@ -120,7 +118,7 @@ def planned(room: Mapping[str, Any]) -> datetime:
 
 
 def question_of(
-    account: Mapping[str, Any],
+    account: Record,
     members: Iterable[Record],
     attempts: Mapping[UUID, Sequence[Record]],
     *,

@@ -21,9 +21,7 @@ class LiveRoom(SQLModel, table=True):
         CheckConstraint("(status IN ('LIVE', 'ENDED')) = (started_at IS NOT NULL)", name="live_has_started"),
         CheckConstraint("(status = 'ENDED') = (ended_at IS NOT NULL)", name="ended_has_instant"),
         Index("live_rooms_by_status", "account_id", "status", text("id DESC")),
-        Index(
-            "live_rooms_ahead", "scheduled_start_at", "id", postgresql_where=text("status IN ('SCHEDULED', 'LIVE')")
-        ),
+        Index("live_rooms_ahead", "scheduled_start_at", "id", postgresql_where=text("status IN ('SCHEDULED', 'LIVE')")),
     )
     account_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True, default_factory=uuid7)

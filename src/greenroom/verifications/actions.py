@@ -1,20 +1,34 @@
 """What can be done with a verification: handed in, withdrawn; and which attempts the gate looks at."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, FromClause, LargeBinary, Select, Uuid, and_, any_, bindparam, literal_column, or_, text, true, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    LargeBinary,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    literal_column,
+    or_,
+    text,
+    true,
+    update,
+)
 from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
 from greenroom.accounts.tables import Account
 from greenroom.anchors.actions import IDS, agree, has_agreed, record_consent, stands
 from greenroom.anchors.tables import Anchor, AnchorKey
-from greenroom.columns import INSTANT
+from greenroom.columns import INSTANT, table
 from greenroom.db import Read, Record, Transaction
 from greenroom.errors import (
     NATIONALITY_DIFFERS,
@@ -65,6 +79,23 @@ class ContactEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Checked contact data."""
+
+    legal_name: str
+    nationality: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Where an attempt was begun: in which part of the console (R17), and where the anchor will stand."""
+
+    entry_point: EntryPoint
+    location: BroadcastLocation
+
+
+@dataclass(frozen=True, slots=True)
 class Safe:
     """What seals personal data and knows it again."""
 
@@ -78,8 +109,7 @@ async def submit_contact(
     *,
     id: UUID,
     evidence: ContactEvidence,
-    location: BroadcastLocation,
-    entry_point: EntryPoint,
+    begun: Begun,
     consent_version: str | None,
     safe: Safe,
     by: Actor,
@@ -97,48 +127,22 @@ async def submit_contact(
         return refused
     account = (await tx.exec(select(Account).where(Account.account_id == key.account_id))).one()
     policy = (await in_force(tx)).policy
-    if problem := off_path(account, anchor, location, policy):
+    if problem := off_path(account, anchor, begun.location, policy):
         return Refused.of(problem)
     taken, problems = read_contact(evidence, anchor)
     if problem := consented(anchor, consent_version, policy=policy, now=now):
         problems = [problem, *problems]
     if problems:
         return Refused(tuple(problems))
-    name_mark = safe.pepper.fingerprint("name", str(anchor.account_id), taken.legal_name, taken.nationality)
-    email_mark = safe.pepper.fingerprint("email", str(anchor.account_id), taken.email)
-    past = (
-        await tx.rows(
-            PAST, account_id=anchor.account_id, anchor_id=anchor.id, name=name_mark, email=email_mark,
-            since=now - ACCOUNT_REJECTIONS_WINDOW,
-        )
-    )[0]  # fmt: skip
-    if past["finals"]:
-        return Refused.of(InvalidState(("input", "anchorId"), state=VerificationStatus.REJECTED.value))
-    if past["attempts"] >= policy.max_attempts or past["account_rejections"] >= ACCOUNT_REJECTIONS_MAX:
-        return Refused.of(TooManyAttempts(("input", "anchorId")))
+    marks = marks_of(taken, anchor, safe.pepper)
+    past = await past_of(tx, anchor, marks, now=now)
+    if problem := exhausted(past, policy):
+        return Refused.of(problem)
     seal = await seal_of(tx, anchor, keys=safe.keys)
     await replace_waiting(tx, anchor, VerificationPath.CONTACT)
-    place = {"account_id": anchor.account_id, "anchor_id": anchor.id}
-    tx.add(
-        Verification(
-            **place,
-            id=id,
-            path=VerificationPath.CONTACT,
-            status=SUBMITTED,
-            entry_point=entry_point,
-            location=location,
-            consent_version=anchor.consent_version,
-            nationality=taken.nationality,
-            created_at=now,
-            submitted_at=now,
-            strikes=past["strikes"],
-            attempts=past["attempts"] + 1,
-            legal_name=seal.seal(taken.legal_name, **place, column="legal_name"),
-            email=seal.seal(taken.email, **place, column="email"),
-            name_fingerprint=name_mark,
-            email_fingerprint=email_mark,
-        )
-    )
+    attempt = sealed_attempt(taken, anchor, id=id, begun=begun, seal=seal, marks=marks, now=now)
+    attempt.strikes, attempt.attempts = past["strikes"], past["attempts"] + 1
+    tx.add(attempt)
     anchor.remembered_at, anchor.last_used_at = anchor.remembered_at or now, now
     account.first_submitted_at = account.first_submitted_at or now
     if anchor.consented_at == now:
@@ -153,7 +157,7 @@ async def submit_contact(
         now=now,
         anchor_id=anchor.id,
         path=VerificationPath.CONTACT.value,
-        entry_point=entry_point.value,
+        entry_point=begun.entry_point.value,
         previous_status=None,
         status=SUBMITTED.value,
         replaced=str(past["waiting"]) if past["waiting"] else None,
@@ -162,12 +166,66 @@ async def submit_contact(
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
-    """Checked contact data."""
+class Marks:
+    """Keyed hashes that know a person again within the account (X10)."""
 
-    legal_name: str
-    nationality: str
-    email: str
+    name: bytes
+    email: bytes
+
+
+def marks_of(taken: Contact, anchor: Anchor, pepper: Pepper) -> Marks:
+    """Return the marks of contact data; no other account's come out the same."""
+    account = str(anchor.account_id)
+    return Marks(
+        name=pepper.fingerprint("name", account, taken.legal_name, taken.nationality),
+        email=pepper.fingerprint("email", account, taken.email),
+    )
+
+
+async def past_of(tx: Transaction, anchor: Anchor, marks: Marks, *, now: datetime) -> Record:
+    """Return what this person did before, and how the account fares."""
+    found = await tx.rows(
+        PAST,
+        account_id=anchor.account_id,
+        anchor_id=anchor.id,
+        name=marks.name,
+        email=marks.email,
+        since=now - ACCOUNT_REJECTIONS_WINDOW,
+    )
+    return found[0]
+
+
+def exhausted(past: Record, policy: Policy) -> Problem | None:
+    """Say whether nothing more may be handed in: rejected for good, or attempts used up (A15, X10)."""
+    at = ("input", "anchorId")
+    if past["finals"]:
+        return InvalidState(at, state=VerificationStatus.REJECTED.value)
+    is_over = past["attempts"] >= policy.max_attempts or past["account_rejections"] >= ACCOUNT_REJECTIONS_MAX
+    return TooManyAttempts(at) if is_over else None
+
+
+def sealed_attempt(
+    taken: Contact, anchor: Anchor, *, id: UUID, begun: Begun, seal: Seal, marks: Marks, now: datetime
+) -> Verification:
+    """Return the row of an attempt that is handed in now, its personal data sealed."""
+    place = {"account_id": anchor.account_id, "anchor_id": anchor.id}
+    return Verification(
+        account_id=anchor.account_id,
+        anchor_id=anchor.id,
+        id=id,
+        path=VerificationPath.CONTACT,
+        status=SUBMITTED,
+        entry_point=begun.entry_point,
+        location=begun.location,
+        consent_version=anchor.consent_version or "",
+        nationality=taken.nationality,
+        created_at=now,
+        submitted_at=now,
+        legal_name=seal.seal(taken.legal_name, **place, column="legal_name"),
+        email=seal.seal(taken.email, **place, column="email"),
+        name_fingerprint=marks.name,
+        email_fingerprint=marks.email,
+    )
 
 
 def read_contact(evidence: ContactEvidence, anchor: Anchor) -> tuple[Contact, list[Problem]]:
@@ -218,9 +276,7 @@ async def seal_of(tx: Transaction, anchor: Anchor, *, keys: KeyWrapping) -> Seal
         return Seal(await keys.unwrap(row.master_key_id, row.wrapped, context=context))
     data_key = new_data_key()
     master_key_id, wrapped = await keys.wrap(data_key, context=context)
-    tx.add(
-        AnchorKey(account_id=anchor.account_id, anchor_id=anchor.id, master_key_id=master_key_id, wrapped=wrapped)
-    )
+    tx.add(AnchorKey(account_id=anchor.account_id, anchor_id=anchor.id, master_key_id=master_key_id, wrapped=wrapped))
     return Seal(data_key)
 
 
@@ -270,7 +326,7 @@ async def cancel_verification(
     return found.id
 
 
-def attempt_of(row: Mapping[str, Any]) -> Attempt:
+def attempt_of(row: Record) -> Attempt:
     """Return a row of `CANDIDATES` as the law sees it."""
     return Attempt(
         id=row["id"],
@@ -335,7 +391,11 @@ newest = (
     .lateral("newest")
 )
 SHOWN = (
-    *(c for c in Verification.__table__.c if c.name not in {"legal_name", "email", "name_fingerprint", "email_fingerprint"}),  # type: ignore[attr-defined]  # SQLModel hides __table__
+    *(
+        c
+        for c in table(Verification).c
+        if c.name not in {"legal_name", "email", "name_fingerprint", "email_fingerprint"}
+    ),
     col(Verification.email).is_not(None).label("has_email"),
     newest.c.id.label("review_id"),
     newest.c.decision,
@@ -347,22 +407,18 @@ SHOWN_NAMES = tuple(column.name for column in SHOWN)
 attempts = select(*SHOWN).outerjoin(newest, true())
 
 
-
-def candidates(*, of_account: bool = True) -> Select[Any]:
+def candidates(*, of_account: bool = True) -> Any:
     """What the gate looks at, of several anchors; `of_account=False` is for a read across accounts."""
-    found = (
-        newest_of(Anchor.__table__)  # type: ignore[attr-defined]  # SQLModel hides __table__
-        .where(col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS)))
-    )
+    found = newest_of(table(Anchor)).where(col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS)))
     return found.where(col(Anchor.account_id) == bindparam("account_id")) if of_account else found
 
 
-def newest_of(anchor: FromClause) -> Select[Any]:
+def newest_of(anchor: Any) -> Any:
     """For each anchor and path the newest attempt handed in, and the approved one beside it.
 
     An attempt for another nationality than the anchor's proves nothing; a rejection stays one whatever is said later.
     """
-    is_approved = literal_column("verifications.status = 'APPROVED'")
+    is_approved: Any = literal_column("verifications.status = 'APPROVED'")
     return (
         attempts.where(
             col(Verification.account_id) == anchor.c.account_id,
@@ -384,7 +440,7 @@ def newest_of(anchor: FromClause) -> Select[Any]:
     )
 
 
-def with_candidates(page: Select[Any], order: Callable[[FromClause], Sequence[ColumnElement[Any]]]) -> Select[Any]:
+def with_candidates(page: Select[Any], order: Callable[[FromClause], Sequence[ColumnElement[Any]]]) -> Any:
     """A page of anchors, each on as many rows as it has candidates, whose columns are called `v_…`: one statement."""
     anchors = page.subquery("page")
     found = newest_of(anchors).lateral("candidate")

@@ -16,7 +16,6 @@ from greenroom.db import Read, Record
 from greenroom.errors import Refused
 from greenroom.graph import (
     URL,
-    CountryCode,
     Day,
     EmailAddress,
     Instant,
@@ -60,7 +59,8 @@ from greenroom.paging import Slice, cursor_of, paged, parameters, slice_of, tota
 from greenroom.sealing import Seal, context_of
 from greenroom.text import countries, pattern
 from greenroom.verifications import actions
-from greenroom.verifications.actions import ContactEvidence, Safe, attempt_of, case_of, findings_of
+from greenroom.verifications.actions import Begun, ContactEvidence, Safe, attempt_of, case_of, findings_of
+from greenroom.verifications.tables import Verification as Row
 
 if TYPE_CHECKING:
     from greenroom.anchors.api import Anchor, AnchorReferenceInput
@@ -281,9 +281,7 @@ async def opened(info: Info, row: Record, column: str) -> str | None:
         return None
     place = context_of(key.account_id, sealed["anchor_id"])
     data_key = await info.context.services.keys.unwrap(sealed["master_key_id"], sealed["wrapped"], context=place)
-    return Seal(data_key).open(
-        sealed[column], account_id=key.account_id, anchor_id=sealed["anchor_id"], column=column
-    )
+    return Seal(data_key).open(sealed[column], account_id=key.account_id, anchor_id=sealed["anchor_id"], column=column)
 
 
 @strawberry.type
@@ -370,7 +368,7 @@ async def attempts_page(info: Info, anchor: Key, ends: Ends) -> VerificationConn
     page, base = page_of(info, *ends, of=(UUID,)), actions.BY_ANCHOR
     if wants_total := asks_for(info, "totalCount"):
         base = base.add_columns(total(base))
-    read = Read(paged(base, (col(actions.Verification.id),), page, descending=True))
+    read = Read(paged(base, (col(Row.id),), page, descending=True))
     scope = sight(info.context, anchor.account_id)
     values = {"account_id": anchor.account_id, "anchor_id": anchor.id} | parameters(page)
     part = slice_of(await info.context.rows(read, scope, **values), page)
@@ -585,8 +583,7 @@ class VerificationMutations:
                 key,
                 id=new_id,
                 evidence=ContactEvidence(given(contact.legal_name), given(contact.nationality), given(contact.email)),
-                location=input.location,
-                entry_point=input.entry_point,
+                begun=Begun(input.entry_point, input.location),
                 consent_version=given(input.consent_version),
                 safe=Safe(context.services.keys, context.services.pepper),
                 by=context.actor,
@@ -612,5 +609,3 @@ class VerificationMutations:
         if isinstance(outcome, Refused):
             return VerificationCancelPayload(user_errors=user_errors(outcome, info))
         return VerificationCancelPayload(verification=await load(info, key))
-
-
