@@ -1,6 +1,10 @@
 /** What the explorer shows to whoever opens it for the first time. */
-export const FIRST_QUERY = `# Greenroom: may this live room go on air, and if not, what is missing?
-# Put a token under "Headers" below (\`greenroom token --account …\` prints one), then press Ctrl-Enter.
+export const FIRST_QUERY = `# May this live room go on air,
+# and if not, what is missing?
+#
+# Put a token under "Headers" below:
+#   greenroom token --account …
+# Then press Ctrl-Enter.
 
 query ConsoleHome {
   viewer {

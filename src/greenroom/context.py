@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
+from graphql import GraphQLError
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from strawberry.dataloader import DataLoader
 
 from greenroom.access import Actor, Permission, scope
-from greenroom.db import Database, Read, Scope, Transaction
+from greenroom.db import NOBODY, Database, Read, Scope, Transaction
 from greenroom.errors import CONSTRAINTS, Refused
 from greenroom.idempotency import claim
 from greenroom.inforce import Held
@@ -26,6 +27,7 @@ Outcome = TypeVar("Outcome")
 KeyT = TypeVar("KeyT")
 Loaded = TypeVar("Loaded")
 DEADLOCK = "40P01"
+TOO_LONG = frozenset({"55P03", "57014"})  # a lock or a statement that took too long
 NONE_ALSO: frozenset[Permission] = frozenset()
 
 
@@ -97,7 +99,10 @@ class Context:
         except IntegrityError as error:
             return refusal_of(error)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != DEADLOCK:
+            state = getattr(error.orig, "sqlstate", None)
+            if state in TOO_LONG:
+                raise busy(self.language) from error
+            if state != DEADLOCK:
                 raise
             return await self.attempt(verb, account_id=account_id, also=also, once=once)
 
@@ -110,9 +115,10 @@ class Context:
         once: Once | None,
     ) -> Outcome | Refused | Replay:
         """Run the verb a single time."""
-        async with self.services.db.transaction(scope(self.actor, account_id, also=also)) as tx:
+        own = scope(self.actor, account_id, also=also)
+        async with self.services.db.transaction(own) as tx:
             outcome: Outcome | Refused | Replay | UUID | None = None
-            if once:
+            if once and own != NOBODY:  # to nobody the verb itself answers that there is no such object
                 outcome = await claim(
                     tx,
                     once.key,
@@ -143,6 +149,15 @@ class Context:
     def forget_loaded(self) -> None:
         """Drop what was read before a mutation wrote."""
         self.loaders.clear()
+
+
+def busy(language: Language) -> GraphQLError:
+    """Return the error of a verb that waited too long for others; nothing of it was written."""
+    message = "系统繁忙，请稍后重试；本次操作未产生任何更改。" if language == "zh" else BUSY
+    return GraphQLError(message, extensions={"code": "BUSY"})
+
+
+BUSY = "Others are changing the same objects. Nothing was changed here: try again in a moment."
 
 
 def refusal_of(error: IntegrityError) -> Refused:

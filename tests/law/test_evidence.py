@@ -1,18 +1,20 @@
 """The frozen record: free of personal data, and enough to decide again (X4)."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from greenroom.law.admission import Admitted, Finding, Refused, admit
-from greenroom.law.evidence import canonical, freeze, thaw
+from greenroom.law.evidence import answered, canonical, freeze, thaw
 from greenroom.law.policies import CN_2026, InForce
 from greenroom.law.reasons import ForAnchor
 from greenroom.law.terms import RequirementKind
 
 from .cases import (
     APPROVED,
+    CONTACT,
     ENFORCED,
     IN_CHINA,
     LAUNCH,
@@ -80,6 +82,20 @@ def test_before_the_launch_the_record_lists_what_would_block() -> None:
             "member_id": str(an_id(1)),
             "anchor_id": str(an_id(2)),
         }
+    ]
+
+
+def test_what_was_answered_is_read_from_the_record_as_it_was_written_then() -> None:
+    question = replace(ADMITTED, cast=(*ADMITTED.cast, appearance(anchor_id=an_id(7))))
+    told = answered(json.loads(canonical(freeze(question, in_force=OBSERVED, now=NOW))))
+    assert (told.phase, told.policy, told.revision) == ("AWAITING_LAUNCH", "aliexpress-2021", 2)
+    assert [(entry.anchor_id, entry.path, entry.attempt_id, entry.status) for entry in told.entries] == [
+        (an_id(2), CONTACT, an_id(3), SUBMITTED),
+        (an_id(5), PASSPORT_VISA, an_id(6), APPROVED),
+        (an_id(7), CONTACT, None, None),
+    ]
+    assert [(each.code, each.rule, each.cell, each.anchor_id) for each in told.would_block] == [
+        ("NOT_SUBMITTED", "R20", 4, an_id(7))
     ]
 
 

@@ -12,7 +12,7 @@ from greenroom.accounts.tables import Account
 from greenroom.db import Read, Transaction
 from greenroom.errors import Problem, Refused
 from greenroom.events.actions import record
-from greenroom.law.terms import AccountKind
+from greenroom.law.terms import AccountKind, is_chinese
 from greenroom.text import country, folded, one_line
 
 NAME_LENGTH_MAX = 120
@@ -35,7 +35,7 @@ async def register_account(
         return Refused(tuple[Problem, ...](found))
     account_id = account_id_of(external_id)
     row = (await tx.exec(select(Account).where(Account.account_id == account_id).with_for_update())).one_or_none()
-    was = row and {"kind": row.kind.value, "nationality": row.nationality}
+    was = row and standing_of(row.kind, row.nationality)
     if row is None:
         row = Account(
             account_id=account_id,
@@ -52,10 +52,15 @@ async def register_account(
     else:
         row.kind, row.nationality, row.name, row.search_name = kind, nationality, name, folded(name)
         row.version += 1
-    became = {"kind": kind.value, "nationality": nationality}
+    became = standing_of(kind, nationality)
     action = "ACCOUNT_CHANGED" if was else "ACCOUNT_REGISTERED"
     await record(tx, action, "Account", account_id, account_id=account_id, by=by, now=now, was=was, became=became)
     return account_id
+
+
+def standing_of(kind: AccountKind, nationality: str) -> dict[str, Any]:
+    """Return what the law asks of an account: the log is no place for a person's nationality (R1)."""
+    return {"kind": kind.value, "is_chinese": is_chinese(nationality)}
 
 
 BY_NAME = (col(Account.search_name), col(Account.account_id))

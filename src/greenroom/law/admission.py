@@ -189,7 +189,14 @@ class Facts:
 def facts_of(appearance: Appearance, *, question: Question, policy: Policy, now: datetime) -> Facts:
     """Return what the checks look at."""
     cell = cell_of(appearance, question=question, policy=policy)
-    attempt = counting_of(appearance, question=question, policy=policy, now=now)
+    attempt = counting(
+        appearance.attempts,
+        cell.path,
+        policy=policy,
+        now=now,
+        airs_at=question.airs_at,
+        picked_at=appearance.confirmed_at,
+    )
     return Facts(appearance, cell, attempt, question.airs_at, policy, now)
 
 
@@ -201,14 +208,7 @@ def cell_of(appearance: Appearance, *, question: Question, policy: Policy) -> Ce
 
 def counting_of(appearance: Appearance, *, question: Question, policy: Policy, now: datetime) -> Attempt | None:
     """Return the attempt that counts for this appearance."""
-    return counting(
-        appearance.attempts,
-        cell_of(appearance, question=question, policy=policy).path,
-        policy=policy,
-        now=now,
-        airs_at=question.airs_at,
-        picked_at=appearance.confirmed_at,
-    )
+    return facts_of(appearance, question=question, policy=policy, now=now).attempt
 
 
 def verification(facts: Facts) -> AdmissionBlockerCode | None:
@@ -239,6 +239,8 @@ def verification(facts: Facts) -> AdmissionBlockerCode | None:
 
 def is_covered_elsewhere(facts: Facts) -> bool:
     """Say whether the anchor has what another path asks for: then it is the path that changed."""
+    if not facts.appearance.attempts:
+        return False
     others = (path for path in VerificationPath if path is not facts.cell.path)
     held = (counting(facts.appearance.attempts, path, policy=facts.policy, now=facts.now) for path in others)
     valid = (VerificationStatus.SUBMITTED, VerificationStatus.APPROVED)

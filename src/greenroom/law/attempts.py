@@ -58,6 +58,8 @@ def counting(
     """
     own = [standing(a, policy=policy, now=now) for a in attempts if a.path is path and was_handed_in(a)]
     covering = [standing(a, policy=policy, now=now) for a in attempts if covers(a, path)]
+    if not covering and len(own) < 2:
+        return own[0] if own else None  # nearly always: no rival, nothing to weigh
     good = {a.id for a in own + covering if is_good(a, policy=policy, airs_at=airs_at, picked_at=picked_at)}
     rivals = sorted((a for a in own + covering if a.path is path or a.id in good), key=age, reverse=True)
     for attempt in rivals:

@@ -49,7 +49,7 @@ from greenroom.verifications.actions import CANDIDATES
 TITLE_LENGTH_MAX = 120
 CAST_SIZE_MAX = 20
 AHEAD_MAX = timedelta(days=366)
-ROOM = ("input", "liveRoomId")
+ROOM, TITLE, START = ("input", "liveRoomId"), ("input", "title"), ("input", "scheduledStartAt")
 SCHEDULED, LIVE, ENDED, CANCELED = (
     LiveRoomStatus.SCHEDULED,
     LiveRoomStatus.LIVE,
@@ -103,7 +103,7 @@ async def create_room(
     """Create a room with its cast; picking an anchor with a place confirms them for it (A9). Returns its id."""
     if await tx.get(Account, account_id) is None:
         return Refused.of(NotFound(("input", "accountId")))
-    title, problems = one_line(title, at=("input", "title"), most=TITLE_LENGTH_MAX)
+    title, problems = one_line(title, at=TITLE, most=TITLE_LENGTH_MAX)
     problems += start_problems(scheduled_start_at, now)
     anchors, of_cast = await picked(tx, account_id, picks, already=frozenset(), now=now)
     if problems := [*problems, *of_cast]:
@@ -142,10 +142,9 @@ def member(room: LiveRoom, anchor: Anchor, location: BroadcastLocation, *, posit
 
 def start_problems(start: datetime, now: datetime) -> list[Problem]:
     """Say what is wrong with a planned start."""
-    at = ("input", "scheduledStartAt")
     if start < now:
-        return [invalid(at, START_PAST)]
-    return [invalid(at, START_FAR, days=AHEAD_MAX.days)] if start > now + AHEAD_MAX else []
+        return [invalid(START, START_PAST)]
+    return [invalid(START, START_FAR, days=AHEAD_MAX.days)] if start > now + AHEAD_MAX else []
 
 
 async def picked(
@@ -230,20 +229,23 @@ async def update_room(
     room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED, LIVE))
     if isinstance(room, Refused):
         return room
-    problems = list[Problem]()
-    if title is not None:
-        room.title, problems = one_line(title, at=("input", "title"), most=TITLE_LENGTH_MAX)
-    start_changed = scheduled_start_at is not None and scheduled_start_at != room.scheduled_start_at
-    if scheduled_start_at is not None and start_changed:
-        problems += moved(room, scheduled_start_at, now)
-    change = await recast(tx, room, picks, start_changed=start_changed, now=now)
-    if isinstance(change, Refused):
-        return Refused((*problems, *change.problems))
-    if problems:
+    new_title, problems = (room.title, []) if title is None else one_line(title, at=TITLE, most=TITLE_LENGTH_MAX)
+    start = scheduled_start_at or room.scheduled_start_at
+    if start_changed := start != room.scheduled_start_at:
+        problems += moved_problems(room, start, now)
+    members = {m.anchor_id: m for m in await members_of(tx, room)}
+    anchors, of_cast = await picked(tx, room.account_id, picks or (), already=frozenset(members), now=now)
+    if problems := [*problems, *of_cast]:
         return Refused(tuple(problems))
-    room.version += 1
-    await record_new(tx, picks or (), change.anchors, by=by, now=now)
-    if room.status is LIVE and change.joined:
+    room.title, room.scheduled_start_at, room.version = new_title, start, room.version + 1
+    needs_gate = False
+    if picks is not None:
+        needs_gate = await recast(tx, room, members, picks, anchors, start_changed=start_changed, now=now)
+    elif start_changed:
+        for m in members.values():
+            m.confirmed_at = None
+    await record_new(tx, picks or (), anchors, by=by, now=now)
+    if room.status is LIVE and needs_gate:
         admitted = await ask(tx, room, now=now, at=("input", "cast"))
         if isinstance(admitted, Refused):
             return admitted
@@ -259,55 +261,37 @@ async def update_room(
         by=by,
         now=now,
         is_start_changed=start_changed,
-        cast=[str(a.id) for a in change.anchors] if picks is not None else None,
+        cast=[str(a.id) for a in anchors] if picks is not None else None,
     )
     return room.id
 
 
-def moved(room: LiveRoom, start: datetime, now: datetime) -> list[Problem]:
-    """Give a room another start, or say why not."""
-    if room.status is LIVE:
-        return [invalid(("input", "scheduledStartAt"), START_FIXED)]
-    room.scheduled_start_at = start
-    return start_problems(start, now)
-
-
-@dataclass(frozen=True, slots=True)
-class Recast:
-    """What an edit did to a cast."""
-
-    anchors: Sequence[Anchor] = ()
-    joined: bool = False  # someone is there who was not, or stands elsewhere
+def moved_problems(room: LiveRoom, start: datetime, now: datetime) -> list[Problem]:
+    """Say why a room can't have another start."""
+    return [invalid(START, START_FIXED)] if room.status is LIVE else start_problems(start, now)
 
 
 async def recast(
-    tx: Transaction, room: LiveRoom, picks: Sequence[Pick] | None, *, start_changed: bool, now: datetime
-) -> Recast | Refused:
-    """Bring the cast to what was asked: members are matched by anchor and keep their ids (A10)."""
-    if picks is None and not start_changed:
-        return Recast()
-    members = await members_of(tx, room)
-    there = {m.anchor_id: m for m in members}
-    if picks is None:
-        for m in members:
-            m.confirmed_at = None
-        return Recast()
-    anchors, problems = await picked(tx, room.account_id, picks, already=frozenset(there), now=now)
-    if problems:
-        return Refused(tuple(problems))
-    gone = [m.id for m in members if m.anchor_id not in {a.id for a in anchors}]
-    if gone:
-        await tx.execute(
-            delete(CastMember)
-            .where(col(CastMember.account_id) == room.account_id, col(CastMember.id).in_(gone))
-            .execution_options(synchronize_session=False)
-        )
+    tx: Transaction,
+    room: LiveRoom,
+    members: Mapping[UUID, CastMember],
+    picks: Sequence[Pick],
+    anchors: Sequence[Anchor],
+    *,
+    start_changed: bool,
+    now: datetime,
+) -> bool:
+    """Bring the cast to what was asked: members are matched by anchor and keep their ids (A10).
+
+    Says whether a broadcast that runs must pass the gate again: someone joined or moved, or nobody is left (A17).
+    """
+    await dismiss(tx, [m for m in members.values() if m.anchor_id not in {a.id for a in anchors}])
     await tx.flush()  # a new anchor before the member that names it
-    joined = False
+    needs_gate = not anchors
     for position, (pick, anchor) in enumerate(zip(picks, anchors, strict=True)):
-        if (kept := there.get(anchor.id)) is None:
+        if (kept := members.get(anchor.id)) is None:
             tx.add(member(room, anchor, pick.location, position=position, now=now))
-            joined = True
+            needs_gate = True
             continue
         place_changed = kept.location is not pick.location
         kept.confirmed_at = confirmation_after(
@@ -318,10 +302,20 @@ async def recast(
             cast_is_stated=True,
             now=now,
         )
-        kept.location, kept.position, joined = pick.location, position, joined or place_changed
+        kept.location, kept.position = pick.location, position
         if place_changed:
-            anchor.last_location = pick.location
-    return Recast(anchors, joined)
+            anchor.last_location, needs_gate = pick.location, True
+    return needs_gate
+
+
+async def dismiss(tx: Transaction, members: Sequence[CastMember]) -> None:
+    """Take members out of a cast."""
+    if members:
+        await tx.execute(
+            delete(CastMember)
+            .where(col(CastMember.account_id) == members[0].account_id, col(CastMember.id).in_([m.id for m in members]))
+            .execution_options(synchronize_session=False)
+        )
 
 
 async def members_of(tx: Transaction, room: LiveRoom) -> Sequence[CastMember]:
@@ -363,6 +357,8 @@ async def confirm_cast(
         found.location, found.confirmed_at = asked.location, now
     if problems:
         return Refused(tuple(problems))
+    if not confirmations:
+        return room.id
     room.version += 1
     await record(
         tx,

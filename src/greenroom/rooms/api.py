@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from greenroom.access import ENDS_BROADCASTS, Key, acts_for
 from greenroom.context import Context, Info, Once, Replay
-from greenroom.db import Read, Record
+from greenroom.db import Read, Record, Scope
 from greenroom.errors import NotAdmitted, Problem, Refused
 from greenroom.graph import (
     Instant,
@@ -848,7 +848,8 @@ class RoomMutations:
         )
         if isinstance(outcome, Refused):
             return LiveRoomEndPayload(user_errors=user_errors(outcome, info))
-        return LiveRoomEndPayload(live_room=await load(info, key))
+        (row,) = await context.rows(actions.BY_IDS, Scope(key.account_id), account_id=key.account_id, ids=[key.id])
+        return LiveRoomEndPayload(live_room=LiveRoom.of(row))  # for the media server too, which reads no rooms
 
 
 async def replayed(info: Info, key: Key) -> LiveRoomGoLivePayload:

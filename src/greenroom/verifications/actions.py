@@ -22,6 +22,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
@@ -147,21 +148,11 @@ async def submit_contact(
     account.first_submitted_at = account.first_submitted_at or now
     if anchor.consented_at == now:
         await record_consent(tx, anchor, by=by, now=now)
-    await record(
-        tx,
-        "VERIFICATION_SUBMITTED",
-        "Verification",
-        id,
-        account_id=anchor.account_id,
-        by=by,
-        now=now,
-        anchor_id=anchor.id,
-        path=VerificationPath.CONTACT.value,
-        entry_point=begun.entry_point.value,
-        previous_status=None,
-        status=SUBMITTED.value,
-        replaced=str(past["waiting"]) if past["waiting"] else None,
-    )
+    if past["waiting"]:
+        replaced = (past["waiting"], anchor.id, VerificationPath.CONTACT)
+        await record_status(tx, *replaced, was=SUBMITTED, status=VerificationStatus.CANCELED, key=key, by=by, now=now)
+    this = (id, anchor.id, VerificationPath.CONTACT)
+    await record_status(tx, *this, was=None, status=SUBMITTED, key=key, by=by, now=now)
     return id
 
 
@@ -280,6 +271,34 @@ async def seal_of(tx: Transaction, anchor: Anchor, *, keys: KeyWrapping) -> Seal
     return Seal(data_key)
 
 
+async def record_status(
+    tx: Transaction,
+    id: UUID,
+    anchor_id: UUID,
+    path: VerificationPath,
+    *,
+    was: VerificationStatus | None,
+    status: VerificationStatus,
+    key: Key,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Leave the event of an attempt's new status, such as VERIFICATION_SUBMITTED."""
+    await record(
+        tx,
+        f"VERIFICATION_{status.value}",
+        "Verification",
+        id,
+        account_id=key.account_id,
+        by=by,
+        now=now,
+        anchor_id=anchor_id,
+        path=path.value,
+        previous_status=was.value if was else None,
+        status=status.value,
+    )
+
+
 async def replace_waiting(tx: Transaction, anchor: Anchor, path: VerificationPath) -> None:
     """Withdraw the attempt that still awaits review: a newer one stands in its place."""
     await tx.execute(
@@ -310,18 +329,8 @@ async def cancel_verification(
     if not lifecycle.may(was, VerificationStatus.CANCELED):
         return Refused.of(InvalidState(("input", "verificationId"), state=was.value))
     found.status, found.version = VerificationStatus.CANCELED, found.version + 1
-    await record(
-        tx,
-        "VERIFICATION_CANCELED",
-        "Verification",
-        found.id,
-        account_id=found.account_id,
-        by=by,
-        now=now,
-        anchor_id=found.anchor_id,
-        path=found.path.value,
-        previous_status=was.value,
-        status=found.status.value,
+    await record_status(
+        tx, found.id, found.anchor_id, found.path, was=was, status=found.status, key=key, by=by, now=now
     )
     return found.id
 
@@ -467,6 +476,16 @@ BY_IDS = Read(
         col(Verification.account_id) == bindparam("account_id"),
         col(Verification.id) == any_(bindparam("ids", type_=IDS)),
     )
+)
+REVIEWS = Read(
+    select_columns(
+        col(Review.account_id),
+        col(Review.id).label("review_id"),
+        col(Review.decision),
+        col(Review.is_retryable).label("review_is_retryable"),
+        col(Review.findings),
+        col(Review.created_at).label("reviewed_at"),
+    ).where(col(Review.account_id) == bindparam("account_id"), col(Review.id) == any_(bindparam("ids", type_=IDS)))
 )
 BY_ANCHOR = attempts.where(
     col(Verification.account_id) == bindparam("account_id"), col(Verification.anchor_id) == bindparam("anchor_id")

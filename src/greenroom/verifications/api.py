@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 ANCHORS = strawberry.lazy("greenroom.anchors.api")
 VERIFICATIONS = batch_of(actions.BY_IDS, "ids")
 CANDIDATES = batch_of(actions.CANDIDATES, "anchor_ids", by="anchor_id", many=True)
+REVIEWS = batch_of(actions.REVIEWS, "ids", by="review_id")
 SEALED = batch_of(actions.SEALED, "ids")
 Ends = tuple[int | None, str | None, int | None, str | None]  # first, after, last, before
 
@@ -127,7 +128,7 @@ class Review(Node):
         if row["review_id"] is None:
             return None
         return cls(
-            id=global_id("Review", row["account_id"], row["id"]),
+            id=global_id("Review", row["account_id"], row["review_id"]),
             created_at=row["reviewed_at"],
             decision=ReviewDecision(row["decision"]),
             findings=[ReviewFinding.of(f, language) for f in findings_of(row["findings"])],
@@ -530,8 +531,8 @@ async def load(info: Info, key: Key) -> Verification | None:
 
 
 async def load_review(info: Info, key: Key) -> Review | None:
-    """Return the newest review of the attempt that its id names."""
-    row = await info.context.loader(VERIFICATIONS).load(key)
+    """Return a review; None when absent or hidden."""
+    row = await info.context.loader(REVIEWS).load(key)
     return Review.of(row, info.context.language) if row else None
 
 
