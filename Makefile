@@ -4,6 +4,7 @@
 PORT ?= 8000
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python3.14 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+export PYTHONDONTWRITEBYTECODE := # empty is off: with compiled modules a start takes a second less
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
@@ -29,7 +30,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports --config importlinter.ini
+	$(BIN)/lint-imports importlinter.ini
 
 schema: $(VENV)/dev.stamp
 	$(BIN)/greenroom schema > $(VENV)/schema.graphql

@@ -87,7 +87,7 @@ class GraphQLEndpoint:
         self,
         schema: strawberry.Schema,
         *,
-        context_for: Callable[[Request], Awaitable[Caller | Response]],
+        context_for: Callable[[Request], Awaitable[Caller | Answer | Response]],
         limits: Limits,
         spend: Spend,
         introspection: bool,
@@ -129,7 +129,7 @@ class GraphQLEndpoint:
 
     async def _answer(self, request: Request, voice: Voice) -> Answer | Response:
         context = await self._context_for(request)
-        if isinstance(context, Response):
+        if isinstance(context, Answer | Response):
             return context
         asked = await asked_by(request, bytes_max=self._limits.body_bytes)
         voice = Voice(voice.media_type, context.language)

@@ -14,10 +14,10 @@ import uvicorn
 from standin import Context, schema
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Mount, Route
 from structlog.testing import CapturingLogger
 
+from greenroom.answers import Answer
 from greenroom.explorer import ASSETS_AT, Assets
 from greenroom.http import GraphQLEndpoint
 from greenroom.limits import Limits
@@ -37,7 +37,7 @@ class Desk:
     left: int = LIMIT
     spent: list[int] = field(default_factory=list)
     logger: CapturingLogger = field(default_factory=CapturingLogger)
-    context_for: Callable[[Request], Awaitable[Context | Response]] | None = None
+    context_for: Callable[[Request], Awaitable[Context | Answer]] | None = None
 
     async def spend(self, actor_key: str, cost: int) -> Budget | Exhausted:
         self.spent.append(cost)

@@ -98,3 +98,13 @@ async def test_a_fragment_bomb_is_priced_without_being_unfolded(client: httpx.As
     assert only_error(refused)["extensions"]["asked"] == 1 + 2**40
     accepted = await ask(client, bomb, variables={"y": False})
     assert (accepted.json(), accepted.headers["ratelimit-cost"]) == ({"data": {"account": {"verification": None}}}, "2")
+
+
+async def test_the_longest_chain_of_conditions_that_is_allowed_is_counted(client: httpx.AsyncClient) -> None:
+    links = " ".join(
+        f"fragment F{i} on Anchor {{ ...F{i + 1} @include(if: $y) verification @skip(if: $n) {{ id }} }}"
+        for i in range(49)
+    )
+    chain = f"query ($y: Boolean!, $n: Boolean!) {{ account {{ ...F0 }} }} {links} fragment F49 on Anchor {{ id }}"
+    response = await ask(client, chain, variables={"y": True, "n": False})
+    assert (response.status_code, response.headers["ratelimit-cost"]) == (200, "50")

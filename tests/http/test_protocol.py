@@ -1,15 +1,18 @@
 """What HTTP itself refuses, and how an answer is labelled."""
 
 import json
+from urllib.parse import quote
 
 import httpx
 import pytest
 from desk import Desk, ask, code_of, only_error, served
-from standin import Context
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
-from greenroom.requests import GRAPHQL, HTML, JSON, language_of, media_type_of
+from greenroom.answers import Answer, Voice
+from greenroom.errors import Words
+from greenroom.requests import GRAPHQL, HTML, JSON, Refused, language_of, media_type_of
 
 MUTATION = "mutation { touch }"
 
@@ -215,13 +218,27 @@ async def test_ten_megabytes_over_a_real_connection_get_an_answer_and_harm_nobod
 
 
 async def test_who_may_not_ask_is_answered_before_the_body_is_read(desk: Desk) -> None:
-    async def stranger(request: Request) -> Response | Context:
-        return JSONResponse({"errors": [{"message": "Who are you?"}]}, 401, {"www-authenticate": "Bearer"})
+    async def stranger(request: Request) -> Answer:
+        words = Words("Who are you?", "请先登录。")
+        return Voice(GRAPHQL, "zh").refused(Refused(401, "UNAUTHENTICATED", words, {"www-authenticate": "Bearer"}))
 
     desk.context_for = stranger
     async with desk.client() as client:
         response = await client.post("/graphql", content=b"{", headers={"content-type": JSON})
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
+    assert (only_error(response)["message"], code_of(response)) == ("请先登录。", "UNAUTHENTICATED")
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    body=st.binary()
+    | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda v: json.dumps({"query": v}).encode())
+)
+async def test_whatever_bytes_are_sent_the_fault_is_never_ours(client: httpx.AsyncClient, body: bytes) -> None:
+    for path, sent in (("/graphql", body), ("/graphql?query=" + quote(body), None)):
+        method = "POST" if sent is not None else "GET"
+        response = await client.request(method, path, content=sent, headers={"content-type": JSON})
+        assert response.status_code in (200, 400)
 
 
 async def test_what_http_refuses_is_said_in_the_language_of_the_request(client: httpx.AsyncClient) -> None:
