@@ -39,7 +39,7 @@ async def claim(
     Of many that come at once the first holds the key until it commits; the others wait, then replay. A refusal rolls
     the claim back with the rest. `asked` is the verb with its whole input, as JSON.
     """
-    if not 1 <= len(key) <= KEY_LENGTH_MAX:
+    if not 1 <= len(key) <= KEY_LENGTH_MAX or "\x00" in key:
         return Refused.of(invalid(("input", "idempotencyKey"), KEY_LENGTH, most=KEY_LENGTH_MAX))
     digest = sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
     fresh = insert(IdempotencyKey).values(

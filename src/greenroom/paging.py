@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -76,7 +76,7 @@ def cursor_of(values: Sequence[Any]) -> str:
 
 
 READERS: dict[type, Callable[[Any], Any]] = {
-    datetime: lambda said: datetime.fromisoformat(said),
+    datetime: lambda said: datetime.fromisoformat(said).astimezone(UTC),
     UUID: lambda said: UUID(said),
     int: lambda said: int(said) if abs(int(said)) < 2**63 else None,
     str: lambda said: None if "\x00" in said else said,
@@ -90,10 +90,9 @@ def read_cursor(cursor: str, of: tuple[type, ...]) -> tuple[Any, ...] | None:
     try:
         said = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         values = tuple(READERS[kind](value) for kind, value in zip(of, said, strict=True))
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         return None
-    aware = all(v is not None and (not isinstance(v, datetime) or v.tzinfo is not None) for v in values)
-    return values if aware else None
+    return values if all(v is not None for v in values) else None
 
 
 def paged(base: Select[Any], order: Sequence[Any], page: Page, *, descending: bool) -> Select[Any]:

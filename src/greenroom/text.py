@@ -32,12 +32,12 @@ def one_line(
     if value is None or (requirement and not value.strip()):
         return "", [Required(at, requirement)]
     typed = unicodedata.normalize("NFC", value.strip())
+    if len(typed) > most:
+        return typed, [invalid(at, TOO_LONG, requirement=requirement, most=most, given=len(typed))]
     if any(unicodedata.category(c) in NOT_TYPED or c in HIDDEN for c in typed):
         return typed, [invalid(at, CONTROL_CHARACTERS, requirement=requirement)]
     if not any(is_visible(c) for c in typed):
         return typed, [invalid(at, BLANK, requirement=requirement)]
-    if len(typed) > most:
-        return typed, [invalid(at, TOO_LONG, requirement=requirement, most=most, given=len(typed))]
     return typed, []
 
 
@@ -83,9 +83,14 @@ def folded(text: str) -> str:
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
 
 
+def searched(search: str) -> str:
+    """Return what is searched for, bounded, without the one character that PostgreSQL keeps in no text."""
+    return search[:SEARCH_LENGTH_MAX].replace("\x00", "").strip()
+
+
 def pattern(search: str) -> str:
     """Return a LIKE pattern that finds the folded text anywhere, taking its own wildcards literally."""
-    text = folded(search[:SEARCH_LENGTH_MAX])
+    text = folded(searched(search))
     for special in ("\\", "%", "_"):
         text = text.replace(special, "\\" + special)
     return f"%{text}%"

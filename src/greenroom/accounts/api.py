@@ -33,7 +33,7 @@ from greenroom.graph import (
 from greenroom.law.policies import InForce
 from greenroom.law.terms import AccountKind, LiveRoomStatus
 from greenroom.paging import cursor_of, paged, parameters, slice_of, total
-from greenroom.text import pattern
+from greenroom.text import pattern, searched
 
 if TYPE_CHECKING:
     from greenroom.anchors.api import AnchorConnection, RememberedAnchorConnection
@@ -297,7 +297,7 @@ class AccountQueries:
             base = base.add_columns(total(base))
         read = Read(paged(base, actions.BY_NAME, page, descending=False))
         values = parameters(page) | (
-            {"pattern": pattern(search), "external_id": search.strip()} if search is not None else {}
+            {"pattern": pattern(search), "external_id": searched(search)} if search is not None else {}
         )
         part = slice_of(await info.context.rows(read, Scope(reading="accounts"), **values), page)
         nodes = [Account.of(row) for row in part.rows]

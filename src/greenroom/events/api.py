@@ -30,6 +30,7 @@ from greenroom.graph import (
     sight,
 )
 from greenroom.paging import cursor_of, paged, parameters, slice_of
+from greenroom.text import searched
 
 Ends = tuple[int | None, str | None, int | None, str | None]  # first, after, last, before
 STAFF_NAME = {"en": "Platform staff", "zh": "平台工作人员"}
@@ -166,7 +167,7 @@ class EventQueries:
         if Permission.AUDIT not in info.context.actor.permissions:
             return None
         asked = given(action)
-        base, values = (EVERYWHERE, {}) if asked is None else (OF_ACTION, {"action": asked})
+        base, values = (EVERYWHERE, {}) if asked is None else (OF_ACTION, {"action": searched(asked)})
         order = ("occurred_at", "account_id", "seq")
         return await events_page(
             info, Scope(reading="audit"), (first, after, last, before), base, order=order, values=values

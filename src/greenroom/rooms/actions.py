@@ -41,7 +41,7 @@ from greenroom.law.admission import LiveEffect, while_live
 from greenroom.law.confirmation import confirmation_after
 from greenroom.law.evidence import freeze
 from greenroom.law.terms import BroadcastLocation, EndReason, LiveRoomStatus
-from greenroom.rooms.gate import CAST_LOCKED, Verdict, by_anchor, judge
+from greenroom.rooms.gate import CAST, CAST_LOCKED, Verdict, by_anchor, judge
 from greenroom.rooms.tables import AdmissionRecord, CastMember, LiveRoom
 from greenroom.text import one_line
 from greenroom.verifications.actions import CANDIDATES
@@ -402,13 +402,15 @@ async def go_live(
 
 async def ask(tx: Transaction, room: LiveRoom, *, now: datetime, at: Path) -> Verdict | Refused:
     """Ask the law whether the room may start, or be joined, now."""
-    verdict = await judged(tx, room, now=now, airs_at=now)
+    verdict = await judged(tx, room, CAST_LOCKED, now=now, airs_at=now)
     return verdict if verdict.is_admitted else Refused.of(NotAdmitted(at, verdict=verdict))
 
 
-async def judged(tx: Transaction, room: LiveRoom, *, now: datetime, airs_at: datetime | None = None) -> Verdict:
-    """Ask the law with everyone in the cast locked, so that a decision about one of them waits its turn."""
-    members = await tx.rows(CAST_LOCKED, account_id=room.account_id, room_ids=[room.id])
+async def judged(
+    tx: Transaction, room: LiveRoom, cast: Read, *, now: datetime, airs_at: datetime | None = None
+) -> Verdict:
+    """Ask the law. `CAST_LOCKED` locks everyone in the cast, so that a decision about one of them waits its turn."""
+    members = await tx.rows(cast, account_id=room.account_id, room_ids=[room.id])
     account = (await tx.rows(ACCOUNT_LOCKED, account_id=room.account_id))[0]
     attempts = await tx.rows(CANDIDATES, account_id=room.account_id, anchor_ids=[m["id"] for m in members])
     return judge(
@@ -461,7 +463,7 @@ async def renew_ticket(tx: Transaction, key: Key, *, now: datetime) -> UUID | Re
     room = await open_room(tx, key, expected_version=None, states=(LIVE,))
     if isinstance(room, Refused):
         return room
-    verdict = await judged(tx, room, now=now)
+    verdict = await judged(tx, room, CAST, now=now)  # minutes at most: a decision just behind shows at the next one
     if while_live(verdict.admission, policy=verdict.in_force.policy) is LiveEffect.CUT:
         return Refused.of(NotAdmitted(ROOM, verdict=verdict))
     record_id: UUID = (await tx.rows(NEWEST_RECORD, account_id=room.account_id, room_id=room.id))[0]["id"]
