@@ -222,12 +222,18 @@ def _default(argument: GraphQLArgument) -> int:
 
 
 def _sum(points: Iterable[Points]) -> Points:
-    constant, parts = 0, []
+    """Add up. A sum of one part is taken apart, one of several is shared: unfolding those could grow without end."""
+    constant = 0
+    parts: list[Points] = []
     for part in points:
-        if isinstance(part, int):
-            constant += part
-        else:
-            parts.append(part)
+        match part:
+            case int():
+                constant += part
+            case Sum(more, (only,)):
+                constant += more
+                parts.append(only)
+            case _:
+                parts.append(part)
     return Sum(constant, tuple(parts)) if parts else constant
 
 

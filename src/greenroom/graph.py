@@ -198,6 +198,14 @@ class VersionConflict(UserError):
 
 
 @strawberry.type
+class Payload:
+    """What a mutation answers: what changed, or every problem at once."""
+
+    user_errors: list[UserError] = strawberry.field(default_factory=list)
+    """Why it was refused."""
+
+
+@strawberry.type
 class QuotedLine:
     """A line of the announcement, as it stands there."""
 

@@ -19,8 +19,8 @@ from greenroom.graph import (
     Last,
     Node,
     PageInfo,
+    Payload,
     Search,
-    UserError,
     asks_for,
     given,
     global_id,
@@ -233,13 +233,11 @@ class AccountRegisterInput:
 
 
 @strawberry.type
-class AccountRegisterPayload:
+class AccountRegisterPayload(Payload):
     """Result of `accountRegister`."""
 
     account: Account | None = None
     """The account."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 async def accounts_by_id(context: Context, ids: list[UUID]) -> list[Record | None]:

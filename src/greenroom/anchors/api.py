@@ -22,7 +22,7 @@ from greenroom.graph import (
     Last,
     Node,
     PageInfo,
-    UserError,
+    Payload,
     batch_of,
     given,
     global_id,
@@ -296,13 +296,11 @@ class AnchorCreateInput:
 
 
 @strawberry.type
-class AnchorCreatePayload:
+class AnchorCreatePayload(Payload):
     """Result of `anchorCreate`."""
 
     anchor: Anchor | None = None
     """The anchor."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -320,13 +318,11 @@ class AnchorUpdateInput:
 
 
 @strawberry.type
-class AnchorUpdatePayload:
+class AnchorUpdatePayload(Payload):
     """Result of `anchorUpdate`."""
 
     anchor: Anchor | None = None
     """The anchor."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -340,15 +336,13 @@ class AnchorForgetInput:
 
 
 @strawberry.type
-class AnchorForgetPayload:
+class AnchorForgetPayload(Payload):
     """Result of `anchorForget`."""
 
     account: Annotated["Account", ACCOUNTS] | None = None
     """The account."""
     forgotten_anchor_id: strawberry.ID | None = None
     """Gone from the list."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -362,13 +356,11 @@ class AnchorConsentGiveInput:
 
 
 @strawberry.type
-class AnchorConsentGivePayload:
+class AnchorConsentGivePayload(Payload):
     """Result of `anchorConsentGive`."""
 
     anchor: Anchor | None = None
     """The anchor."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 async def load(info: Info, key: Key) -> Anchor | None:

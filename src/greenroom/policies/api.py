@@ -15,8 +15,8 @@ from greenroom.graph import (
     Instant,
     Node,
     PageInfo,
+    Payload,
     RuleBasis,
-    UserError,
     bad_argument,
     given,
     global_id,
@@ -226,13 +226,11 @@ class AdmissionPolicyActivateInput:
 
 
 @strawberry.type
-class AdmissionPolicyActivatePayload:
+class AdmissionPolicyActivatePayload(Payload):
     """Result of `admissionPolicyActivate`."""
 
     admission_policy: AdmissionPolicy | None = None
     """The policy."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 async def load(info: Info, key: Key) -> AdmissionPolicy | None:

@@ -16,6 +16,7 @@ from greenroom.graph import (
     Instant,
     Node,
     PageInfo,
+    Payload,
     RuleBasis,
     UserError,
     asks_for,
@@ -556,13 +557,11 @@ class LiveRoomCreateInput:
 
 
 @strawberry.type
-class LiveRoomCreatePayload:
+class LiveRoomCreatePayload(Payload):
     """Result of `liveRoomCreate`."""
 
     live_room: LiveRoom | None = None
     """The new room."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -583,13 +582,11 @@ class LiveRoomUpdateInput:
 
 
 @strawberry.type
-class LiveRoomUpdatePayload:
+class LiveRoomUpdatePayload(Payload):
     """Result of `liveRoomUpdate`."""
 
     live_room: LiveRoom | None = None
     """The room."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -603,13 +600,11 @@ class LiveRoomCancelInput:
 
 
 @strawberry.type
-class LiveRoomCancelPayload:
+class LiveRoomCancelPayload(Payload):
     """Result of `liveRoomCancel`."""
 
     live_room: LiveRoom | None = None
     """The room."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -623,13 +618,11 @@ class LiveRoomEndInput:
 
 
 @strawberry.type
-class LiveRoomEndPayload:
+class LiveRoomEndPayload(Payload):
     """Result of `liveRoomEnd`."""
 
     live_room: LiveRoom | None = None
     """The room."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -645,7 +638,7 @@ class LiveRoomGoLiveInput:
 
 
 @strawberry.type
-class LiveRoomGoLivePayload:
+class LiveRoomGoLivePayload(Payload):
     """Result of `liveRoomGoLive`."""
 
     admission: Admission | None = None
@@ -654,8 +647,6 @@ class LiveRoomGoLivePayload:
     """The room."""
     ticket: AdmissionTicket | None = None
     """For the media server; null when refused."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -667,15 +658,13 @@ class LiveRoomTicketRenewInput:
 
 
 @strawberry.type
-class LiveRoomTicketRenewPayload:
+class LiveRoomTicketRenewPayload(Payload):
     """Result of `liveRoomTicketRenew`."""
 
     live_room: LiveRoom | None = None
     """The room."""
     ticket: AdmissionTicket | None = None
     """For the media server; null when refused."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -701,13 +690,11 @@ class CastConfirmInput:
 
 
 @strawberry.type
-class CastConfirmPayload:
+class CastConfirmPayload(Payload):
     """Result of `castConfirm`."""
 
     live_room: LiveRoom | None = None
     """The room, with its new admission."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.type

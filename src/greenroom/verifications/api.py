@@ -21,8 +21,8 @@ from greenroom.graph import (
     Instant,
     Node,
     PageInfo,
+    Payload,
     RuleBasis,
-    UserError,
     asks_for,
     bad_argument,
     batch_of,
@@ -495,13 +495,11 @@ class VerificationSubmitInput:
 
 
 @strawberry.type
-class VerificationSubmitPayload:
+class VerificationSubmitPayload(Payload):
     """Result of `verificationSubmit`."""
 
     verification: Verification | None = None
     """The attempt."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 @strawberry.input
@@ -515,13 +513,11 @@ class VerificationCancelInput:
 
 
 @strawberry.type
-class VerificationCancelPayload:
+class VerificationCancelPayload(Payload):
     """Result of `verificationCancel`."""
 
     verification: Verification | None = None
     """The attempt."""
-    user_errors: list[UserError] = strawberry.field(default_factory=list)
-    """Why it was refused."""
 
 
 async def load(info: Info, key: Key) -> Verification | None:
