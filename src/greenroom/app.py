@@ -183,7 +183,7 @@ async def readiness(db: Database | None) -> Response:
 
 
 def refused_token(bad: BadToken, language: str) -> Response:
-    """Answer a caller whose token does not say who they are."""
+    """Answer a caller whose token does not say who they are, in the media type that every GraphQL client reads."""
     error = {"message": bad.message(language), "extensions": {"code": bad.code}}
     return JSONResponse(
         {"errors": [error]},

@@ -11,7 +11,7 @@ from graphql import DocumentNode, FragmentDefinitionNode, OperationDefinitionNod
 
 from greenroom.limits import WORDS, Limits, count_tokens, measure
 
-OPERATIONS = Path(__file__).parents[2] / "console" / "operations"
+OPERATIONS = Path(__file__).parents[2] / "operations"
 
 
 def nested(depth: int) -> str:

@@ -207,7 +207,7 @@ CREATE INDEX reviews_newest ON reviews (account_id, verification_id, id DESC);
 RATES = """
 CREATE UNLOGGED TABLE rate_buckets (
     actor_key text PRIMARY KEY,
-    points double precision NOT NULL,
+    points double precision NOT NULL CHECK (points >= 0),
     leased double precision NOT NULL,
     updated_at timestamptz NOT NULL
 )
