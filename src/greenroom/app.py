@@ -20,7 +20,7 @@ from greenroom import inforce, migrations
 from greenroom.access import NOWHERE, Actor, Key, Permission
 from greenroom.context import Context, Services
 from greenroom.db import Database, connect
-from greenroom.errors import NotAdmitted, Refused
+from greenroom.errors import InvalidState, NotAdmitted, Refused
 from greenroom.explorer import ASSETS_AT, Assets
 from greenroom.graph import in_utc, key_of
 from greenroom.http import GraphQLEndpoint
@@ -222,7 +222,10 @@ async def answered(room: Key, claims: Any, context: Context) -> Response:
     if isinstance(outcome, Refused):
         (problem,) = outcome.problems
         blockers = [b.code for b in problem.verdict.blockers] if isinstance(problem, NotAdmitted) else None
-        return inactive(problem.code, **({"blockers": blockers} if blockers else {}))
+        return inactive(
+            "NOT_LIVE" if isinstance(problem, InvalidState) else problem.code,
+            **({"blockers": blockers} if blockers else {}),
+        )
     active = {
         "active": True,
         "room": claims.room_id,

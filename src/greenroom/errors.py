@@ -125,7 +125,10 @@ class Stale(Problem):
 class InvalidState(Problem):
     state: str = ""
     code = UserErrorCode.INVALID_STATE
-    words = Words("Not possible any more: it is {state}.", "当前状态为 {state}，无法执行此操作。")
+    words = Words(
+        "Not possible while it is {state}. Read it again to see what is possible now.",
+        "当前状态为 {state}，无法执行此操作，请刷新后查看。",
+    )
 
 
 @dataclass(frozen=True, slots=True)

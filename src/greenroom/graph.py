@@ -18,7 +18,7 @@ from graphql import (
     SelectionSetNode,
 )
 
-from greenroom.access import NOWHERE, STAFF, Key, scope
+from greenroom.access import NOWHERE, STAFF, Key, Permission, scope
 from greenroom.context import Context, Info, Replay
 from greenroom.db import Read, Scope
 from greenroom.errors import Problem, Refused, Stale, UserErrorCode
@@ -330,6 +330,13 @@ def page_of(
 def bad_argument(argument: str, message: str) -> GraphQLError:
     """Return the error of a query whose argument can't be used: queries have no `userErrors`."""
     return GraphQLError(message, extensions={"code": "BAD_USER_INPUT", "argument": argument})
+
+
+def lacking(info: Info, *permissions: Permission) -> GraphQLError:
+    """Return the error of a query that needs one of these permissions: null alone would look like an empty answer."""
+    names = " / ".join(permissions)
+    words = f"需要 {names} 权限。" if info.context.language == "zh" else f"This needs the permission {names}."
+    return GraphQLError(words, extensions={"code": "PERMISSION_DENIED", "permissions": [*permissions]})
 
 
 def page_info(part: Slice, cursors: Sequence[str]) -> PageInfo:

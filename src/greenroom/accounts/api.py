@@ -26,6 +26,7 @@ from greenroom.graph import (
     global_id,
     home,
     key_of,
+    lacking,
     page_info,
     page_of,
     user_errors,
@@ -287,7 +288,7 @@ class AccountQueries:
     ) -> AccountConnection | None:
         """All accounts, by name. Requires ADMINISTER, or REVIEW."""
         if not info.context.actor.permissions & {Permission.ADMINISTER, Permission.REVIEW}:
-            return None
+            raise lacking(info, Permission.ADMINISTER, Permission.REVIEW)
         page = page_of(info, first, after, last, before, of=(str, UUID))
         search = given(search)
         base = actions.directory(is_search=search is not None)

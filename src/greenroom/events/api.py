@@ -24,6 +24,7 @@ from greenroom.graph import (
     PageInfo,
     given,
     global_id,
+    lacking,
     node_of,
     page_info,
     page_of,
@@ -165,7 +166,7 @@ class EventQueries:
     ) -> AuditEventConnection | None:
         """The log over all accounts. Requires AUDIT."""
         if Permission.AUDIT not in info.context.actor.permissions:
-            return None
+            raise lacking(info, Permission.AUDIT)
         asked = given(action)
         base, values = (EVERYWHERE, {}) if asked is None else (OF_ACTION, {"action": searched(asked)})
         order = ("occurred_at", "account_id", "seq")

@@ -22,6 +22,7 @@ from greenroom.graph import (
     global_id,
     home,
     instant,
+    lacking,
     page_info,
     page_of,
     user_errors,
@@ -266,7 +267,7 @@ class PolicyQueries:
         live (now). Requires ADMINISTER."""
         context = info.context
         if Permission.ADMINISTER not in context.actor.permissions:
-            return None
+            raise lacking(info, Permission.ADMINISTER)
         if problem := actions.wrong(input.name, given(input.launch_at)):
             raise bad_argument(problem.at[-1], problem.said(context.language))
         page = page_of(info, first, after, None, None, of=(datetime, UUID))
