@@ -3,8 +3,10 @@
 import ast
 import asyncio
 import inspect
-import textwrap
+import sys
+from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import strawberry
@@ -134,20 +136,28 @@ ARGUMENTS = {"input": "Arguments.", "id": "Global ID.", "ids": f"At most {NODES_
 @cache
 def sentences(cls: type) -> dict[str, str]:
     """Return the sentence under each attribute or member of a class: Python keeps none of them at run time."""
+    return written_in(cls.__module__).get(cls.__qualname__, {})
+
+
+@cache
+def written_in(module: str) -> dict[str, dict[str, str]]:
+    """Return the sentences of all classes of a module, parsed once."""
     try:
-        (body,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
     except (OSError, TypeError):
         return {}
-    assert isinstance(body, ast.ClassDef)
-    found = {}
-    for statement, after in zip(body.body, body.body[1:], strict=False):
+    return {node.name: dict(under_attributes(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def under_attributes(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """Yield each attribute of a class that a sentence follows."""
+    for statement, after in pairwise(node.body):
         match statement, after:
             case (
                 ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
-                found[name] = text
-    return found
+                yield name, text
 
 
 def one_line(text: str | None) -> str | None:
