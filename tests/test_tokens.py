@@ -558,7 +558,7 @@ async def test_keys_are_read_again_when_their_file_changes(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "content",
-    [None, "", "{", "{}", '{"keys": []}', '{"keys": 7}', "[" * 100_000, " " * 300_000],
+    [None, "", "{", "{}", '{"keys": []}', '{"keys": 7}', "[" * 100_000, json.dumps(public(EC384)) + " " * 300_000],
     ids=lambda c: str(c)[:10],
 )
 async def test_a_file_that_broke_leaves_the_last_keys(tmp_path: Path, content: str | None) -> None:
@@ -715,7 +715,7 @@ async def settled(tokens: Tokens, text: str, now: datetime) -> Actor | Fault:
         {"content": b"{"},
         {"content": b'{"keys": []}'},
         {"content": b"<html>"},
-        {"content": b" " * 300_000},
+        {"content": json.dumps(public(ED)).encode() + b" " * 300_000},
         {"headers": {"Content-Length": "100000"}, "content": b'{"keys": [{"kty"'},
         {"headers": {"Transfer-Encoding": "chunked"}},
         {"pause_s": 0.05},

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,8 +54,8 @@ class Held:
     limiter: RateLimiter | None = None
 
 
-def create(settings: Settings, *, database_url: str) -> Starlette:
-    """Return the application. Both pools open with it and close with it.
+def create(settings: Settings, *, database_url: str, clock: Callable[[], datetime] = now) -> Starlette:
+    """Return the application. Both pools open with it and close with it; `clock` tells it the present.
 
     Raises at start-up what `connect` raises where the database cannot be reached.
     """
@@ -74,7 +74,7 @@ def create(settings: Settings, *, database_url: str) -> Starlette:
         )
         held.limiter = limiter_of(settings, db.pool)
         held.services = Services(db, keys, keys.pepper, signer, inforce.Held(db))
-        returning = asyncio.create_task(return_leases(held.limiter))
+        returning = asyncio.create_task(return_leases(held.limiter, clock))
         try:
             yield
         finally:
@@ -86,7 +86,7 @@ def create(settings: Settings, *, database_url: str) -> Starlette:
             await db.close()
 
     async def context_for(request: Request) -> Context | Response:
-        instant = now()
+        instant = clock()
         assert held.services is not None
         language = language_of(request.headers.get("accept-language"))
         found = await tokens.actor(request.headers.get("authorization"), now=instant)
@@ -103,7 +103,7 @@ def create(settings: Settings, *, database_url: str) -> Starlette:
 
     async def spend(actor_key: str, cost: int) -> Budget | Exhausted:
         assert held.limiter is not None
-        return await held.limiter.spend(actor_key, cost, now=now())
+        return await held.limiter.spend(actor_key, cost, now=clock())
 
     graphql = GraphQLEndpoint(
         build(),
@@ -152,13 +152,13 @@ def limiter_of(settings: Settings, pool: asyncpg.Pool) -> RateLimiter:
     )
 
 
-async def return_leases(limiter: RateLimiter) -> None:
+async def return_leases(limiter: RateLimiter, clock: Callable[[], datetime]) -> None:
     """Return what lapsed leases left over, for as long as the process lives."""
     log = structlog.get_logger("greenroom")
     while True:
         await asyncio.sleep(LEASES_RETURNED_EVERY_S)
         try:
-            await limiter.give_back(now=now())
+            await limiter.give_back(now=clock())
             await limiter.forget_full()
         except (OSError, asyncpg.PostgresError) as fault:
             log.warning("leases_not_returned", fault=type(fault).__name__)

@@ -12,10 +12,11 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import Executable, event, func, select
+from sqlalchemy import Executable, event, func
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
@@ -99,7 +100,7 @@ class Database:
         """Open a transaction under a scope; leaving it commits, an exception rolls back."""
         async with Transaction(self.engine, expire_on_commit=False, autoflush=False) as tx, tx.begin():
             tx.on_statement = self.on_statement
-            await tx.execute(select(func.greenroom_scope(scope.account_id, list(scope.account_ids), scope.reading)))
+            await tx.exec(select(func.greenroom_scope(scope.account_id, list(scope.account_ids), scope.reading)))
             yield tx
 
     async def close(self) -> None:

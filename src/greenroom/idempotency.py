@@ -51,7 +51,7 @@ async def claim(
         set_={"digest": digest, "result_id": result_id, "created_at": now},
         where=lapsed,
     ).returning(column("key"))
-    if (await tx.execute(taken)).one_or_none():
+    if (await tx.exec(taken)).one_or_none():
         return None
     earlier = (
         await tx.exec(

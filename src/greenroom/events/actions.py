@@ -1,19 +1,36 @@
 """Writing the log, the last thing that a verb does; and proving that nobody rewrote it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, bindparam, column, func, insert, literal, literal_column
+import orjson
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    LargeBinary,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    column,
+    exists,
+    func,
+    insert,
+    literal,
+    literal_column,
+)
 from sqlalchemy import select as select_columns
+from sqlalchemy import table as lightweight
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import col, select
 
 from greenroom.access import STAFF, Actor, Permission, acts_for
-from greenroom.columns import table
+from greenroom.columns import CODES, INSTANT, table
 from greenroom.db import Database, Read, Record, Scope, Transaction
 from greenroom.events.tables import ActorKind, Event, EventHead
 from greenroom.law.evidence import canonical
@@ -76,7 +93,7 @@ async def record(
         .from_select(names, select_columns(*columns, link.c.seq, link.c.hash).select_from(link))
         .returning(column("seq"), column("hash"))
     )
-    seq, link_hash = (await tx.execute(statement)).one()
+    seq, link_hash = (await tx.exec(statement)).one()
     return Link(seq, link_hash)
 
 
@@ -160,19 +177,83 @@ HEAD_OF_PLATFORM = Read(
 
 
 async def verify_chain(db: Database, head: Record) -> Broken | Unbroken:
-    """Recompute one account's chain and hold it against its head."""
+    """Recompute one account's chain with the admission records that it vouches for, and hold it against its head."""
     account_id, last, seq = head["account_id"], GENESIS, 0
     while found := await db.rows(CHAIN, AUDIT, account_id=account_id, beyond=seq):
-        for event in found:
-            seq += 1
-            if event["seq"] != seq:
-                return Broken(account_id, seq, "an event is missing")
-            last = sha256(last + body(event)).digest()
-            if event["hash"] != last:
-                return Broken(account_id, seq, "the event was changed")
+        whole, why = linked(found, after=seq, last=last)
+        if flawed := await unvouched(db, account_id, whole):
+            return flawed
+        if why:
+            return Broken(account_id, seq + len(whole) + 1, why)
+        seq, last = whole[-1]["seq"], whole[-1]["hash"]
     if (head["seq"], head["hash"]) != (seq, last):
         return Broken(account_id, seq + 1, "the log ends before its head")
+    if strays := await db.rows(STRAYS, AUDIT, account_id=account_id):
+        return Broken(account_id, strays[0]["event_seq"], "no event vouches for an admission record")
     return Unbroken(account_id, seq)
+
+
+def linked(events: Sequence[Any], *, after: int, last: bytes) -> tuple[list[Record], str | None]:
+    """Return the events up to the first whose link does not hold, their details read, and why it does not."""
+    whole = list[Record]()
+    for seq, event in enumerate(events, start=after + 1):
+        if event["seq"] != seq:
+            return whole, "an event is missing"
+        try:
+            read = {**event, "detail": orjson.loads(event["detail"])}  # straight from asyncpg it is text
+            last = sha256(last + body(read)).digest()
+        except (ValueError, OverflowError):  # such a number or instant was never written by us
+            return whole, "the event was changed"
+        if event["hash"] != last:
+            return whole, "the event was changed"
+        whole.append(read)
+    return whole, None
+
+
+async def unvouched(db: Database, account_id: UUID, events: Sequence[Record]) -> Broken | None:
+    """Return the first event whose admission record is missing or is not what it vouches for."""
+    named = {UUID(event["detail"]["record"]): event for event in events if "record" in event["detail"]}
+    rows = {r["id"]: r for r in await db.rows(VOUCHED, AUDIT, account_id=account_id, ids=list(named))} if named else {}
+    for record_id, event in named.items():
+        if record_id not in rows:
+            return Broken(account_id, event["seq"], "an admission record is missing")
+        if not vouches(event, rows[record_id]):
+            return Broken(account_id, event["seq"], "an admission record was changed")
+    return None
+
+
+def vouches(event: Record, row: Record) -> bool:
+    """Say whether an admission record is the one that its event was written with."""
+    try:
+        evidence = digest(orjson.loads(row["evidence"]))
+    except (ValueError, TypeError):
+        return False
+    said = (evidence, row["room_id"], row["admitted_at"], row["event_seq"], row["chain_hash"])
+    return said == (event["detail"]["digest"], event["subject_id"], event["occurred_at"], event["seq"], event["hash"])
+
+
+# Records are the rooms', a slice above: here they are columns that an event vouches for.
+RECORDS = lightweight(
+    "admission_records",
+    *(column(name, Uuid()) for name in ("account_id", "id", "room_id")),
+    column("admitted_at", INSTANT),
+    column("evidence", CODES),
+    column("event_seq", BigInteger()),
+    column("chain_hash", LargeBinary()),
+)
+OF_ACCOUNT = select_columns(RECORDS).where(RECORDS.c.account_id == bindparam("account_id"))
+VOUCHED = Read(OF_ACCOUNT.where(RECORDS.c.id == any_(bindparam("ids", type_=ARRAY(Uuid())))))
+STRAYS = Read(
+    OF_ACCOUNT.where(
+        ~exists().where(
+            col(Event.account_id) == RECORDS.c.account_id,
+            col(Event.seq) == RECORDS.c.event_seq,
+            col(Event.detail)["record"].astext == cast(RECORDS.c.id, Text),
+        )
+    )
+    .order_by(RECORDS.c.event_seq)
+    .limit(1)
+)
 
 
 def may_see_who(actor: Actor) -> bool:

@@ -311,7 +311,7 @@ async def recast(
 async def dismiss(tx: Transaction, members: Sequence[CastMember]) -> None:
     """Take members out of a cast."""
     if members:
-        await tx.execute(
+        await tx.exec(
             delete(CastMember)
             .where(col(CastMember.account_id) == members[0].account_id, col(CastMember.id).in_([m.id for m in members]))
             .execution_options(synchronize_session=False)

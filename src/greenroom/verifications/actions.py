@@ -301,7 +301,7 @@ async def record_status(
 
 async def replace_waiting(tx: Transaction, anchor: Anchor, path: VerificationPath) -> None:
     """Withdraw the attempt that still awaits review: a newer one stands in its place."""
-    await tx.execute(
+    await tx.exec(
         update(Verification)
         .where(
             col(Verification.account_id) == anchor.account_id,
