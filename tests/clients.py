@@ -68,17 +68,16 @@ class Client:
         """Send a document of the test's own; returns its data, and fails the test on a top-level error."""
         return data_of(await self.post(query, variables))
 
-    async def do(self, name: str, **input: Any) -> Data:
+    async def do(self, name: str, /, **input: Any) -> Data:
         """Send a mutation of `operations/` with this input; returns its payload, and fails the test on a user error."""
         payload = await self._payload(name, input)
         assert payload["userErrors"] == [], (name, payload["userErrors"])
         return payload
 
-    async def refused(self, name: str, **input: Any) -> list[Data]:
+    async def refused(self, name: str, /, **input: Any) -> list[Data]:
         """Send a mutation that must be refused; returns its user errors, at least one."""
         payload = await self._payload(name, input)
         assert payload["userErrors"], f"{name} was not refused: {payload}"
-        assert all(value in (None, payload["userErrors"]) for value in payload.values()), payload
         errors: list[Data] = payload["userErrors"]
         return errors
 

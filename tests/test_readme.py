@@ -55,7 +55,7 @@ def test_the_walk_of_the_readme_works_word_for_word(served: tuple[int, Path]) ->
     port, data = served
     script = "set -euo pipefail\n" + "echo ---\n".join(BLOCKS)
     environment = os.environ | {"PORT": str(port), "GREENROOM_DATA_DIR": str(data)}
-    done = subprocess.run(["bash", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     _, _, refused, submitted, aired, remembered = done.stdout.split("---\n")
     blocker = json.loads(refused)["data"]["node"]["admission"]["blockers"][0]

@@ -16,19 +16,18 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey
 
+from greenroom.jwts import Fault, written
 from greenroom.sealing import KeyFileInvalid
 from greenroom.settings import Settings
 from greenroom.tickets import (
     TICKET_TYPE,
     BadTicket,
-    Fault,
     TicketClaims,
     TicketSigner,
     load_keys,
     make_keys,
     new_key,
     signing_key,
-    written,
 )
 from greenroom.tokens import DemoSigner
 

@@ -23,10 +23,12 @@ from joserfc import jws
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from greenroom.access import Actor, Permission, account_id_of
+from greenroom.jwks import JwksUrl, key_source, keys_of
+from greenroom.jwts import Fault
 from greenroom.sealing import KeyFileInvalid
 from greenroom.settings import Settings
-from greenroom.tickets import Fault, TicketSigner
-from greenroom.tokens import SAID, SIGNATURES, BadToken, DemoSigner, JwksUrl, Tokens, key_source, keys_of
+from greenroom.tickets import TicketSigner
+from greenroom.tokens import SAID, SIGNATURES, BadToken, DemoSigner, Tokens
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 AT = int(NOW.timestamp())
