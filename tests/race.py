@@ -11,7 +11,7 @@ from worlds import World
 Result = TypeVar("Result")
 GATE = "LOCK TABLE live_rooms, anchors, idempotency_keys IN EXCLUSIVE MODE"  # every verb's first lock stands behind it
 WAITING = """
-SELECT count(*) FROM pg_stat_activity
+SELECT count(*) FROM pg_stat_clear_snapshot(), pg_stat_activity
 WHERE datname = current_database() AND application_name = 'greenroom' AND wait_event_type = 'Lock'
 """
 HELD_S = 2.0  # shorter than the application's own patience for a lock

@@ -218,7 +218,7 @@ class GraphQLEndpoint:
                 "request failed",
                 error_id=error_id,
                 code="INTERNAL",
-                exception=[f"{type(one).__module__}.{type(one).__qualname__}" for one in chain],
+                exceptions=[f"{type(one).__module__}.{type(one).__qualname__}" for one in chain],
                 traceback=[_frames(one) for one in chain],
             )
         return error_id

@@ -186,7 +186,7 @@ async def test_a_fault_of_ours_is_masked_with_an_id_that_the_log_has_too(client:
     records = [record for _, _, record in desk.logged]
     assert ids == {record["error_id"] for record in records}
     assert len(ids) == 1
-    assert [record["exception"][0] for record in records] == [
+    assert [record["exceptions"][0] for record in records] == [
         "builtins.ValueError",
         "graphql.error.graphql_error.GraphQLError",
     ]
@@ -208,7 +208,7 @@ async def test_a_fault_before_the_operation_is_masked_as_well(desk: Desk) -> Non
     async with desk.client() as client:
         response = await ask(client, "{ account { id } }")
     assert (response.status_code, code_of(response)) == (500, "INTERNAL")
-    assert desk.logged[0][2]["exception"] == ["builtins.ConnectionError"]
+    assert desk.logged[0][2]["exceptions"] == ["builtins.ConnectionError"]
     assert PLANTED not in response.text + repr(desk.logged)
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import select as select_columns
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
@@ -353,12 +354,10 @@ def attempt_of(row: Record) -> Attempt:
     )
 
 
-def findings_of(stored: str | None) -> tuple[Finding, ...]:
-    """Read the findings of a review."""
-    return tuple(
-        Finding(FindingCode(f["code"]), RequirementKind(f["requirement"]), f["message"])
-        for f in orjson.loads(stored or "[]")
-    )
+def findings_of(stored: str | list[dict[str, str]] | None) -> tuple[Finding, ...]:
+    """Read the findings of a review: JSON arrives as text from the read pool, and read already in a transaction."""
+    found = orjson.loads(stored) if isinstance(stored, str) else stored or []
+    return tuple(Finding(FindingCode(f["code"]), RequirementKind(f["requirement"]), f["message"]) for f in found)
 
 
 # What this person did before, by their row or by the marks of name and e-mail: a strike or a bar follows the person,
@@ -438,7 +437,7 @@ def newest_of(anchor: Any) -> Any:
                 col(Verification.status).not_in([literal_column(f"'{status.value}'") for status in ADMITTING]),
             ),
         )
-        .distinct(col(Verification.anchor_id), col(Verification.path), is_approved)
+        .ext(distinct_on(col(Verification.anchor_id), col(Verification.path), is_approved))
         .order_by(
             col(Verification.anchor_id),
             col(Verification.path),
