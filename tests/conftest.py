@@ -6,57 +6,16 @@ the application's own role sees it. `postgres` makes further databases, for test
 
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
+from house import CLEAR, Postgres, housed, superuser
+from worlds import NOW, World
 
 from greenroom import embedded, migrations
-from greenroom.app import create
 from greenroom.db import Database, count_statements
-from greenroom.embedded import APP, DATABASE, OWNER, SUPERUSER, Cluster
-from greenroom.settings import Setting, Settings
-from greenroom.tokens import DemoSigner
-from worlds import NOW, Clock, World
-
-CONNECTIONS = 40  # for mutations: races hold this many at once
-
-TABLES = (
-    "reviews verifications anchor_keys cast_members admission_records live_rooms anchors events event_heads"
-    " idempotency_keys accounts rate_buckets"
-).split()
-# Triggers and foreign keys sleep for this one transaction, so that even what is append-only can be cleared.
-CLEAR = (
-    "BEGIN; SET LOCAL session_replication_role = replica; "
-    + "".join(f"DELETE FROM {table}; " for table in TABLES)
-    + "UPDATE policy_in_force SET name = 'aliexpress-2021', launch_at = NULL, revision = 1, changed_at = now(); COMMIT"
-)
-
-
-@dataclass(frozen=True)
-class Postgres:
-    """The cluster of one test session, with a migrated database to clone."""
-
-    cluster: Cluster
-    place: Path
-
-    def url(self, role: str, database: str) -> str:
-        """Where a role finds a database."""
-        return self.cluster.url(role, database)
-
-    @asynccontextmanager
-    async def database(self, name: str, *, template: str = DATABASE) -> AsyncIterator[str]:
-        """Yield the name of a database that is gone afterwards: a clone of the migrated one, or `template0`."""
-        boss = await asyncpg.connect(self.url(SUPERUSER, "postgres"))
-        try:
-            await boss.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER {OWNER}')
-            yield name
-            await boss.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        finally:
-            await boss.close()
+from greenroom.embedded import DATABASE, OWNER
 
 
 @pytest.fixture(scope="session")
@@ -71,26 +30,16 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 async def house(postgres: Postgres) -> AsyncIterator[World]:
-    """The application on a database of its own, for the whole session; tests take `world`."""
-    settings = Settings(setting=Setting.DEMO, data_dir=postgres.place / "keys", write_connections_max=CONNECTIONS)
-    clock = Clock()
-    async with postgres.database("of_tests") as database:
-        app = create(settings, database_url=postgres.url(APP, database), clock=clock)
-        transport = httpx.ASGITransport(app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://greenroom.test") as http,
-        ):
-            superuser = postgres.url(SUPERUSER, database)
-            yield World(app, settings, clock, http, DemoSigner.of(settings), superuser)
+    """The application for the whole session; tests take `world`."""
+    async with housed(postgres, "of_tests") as world:
+        yield world
 
 
 @pytest.fixture(scope="session")
 async def boss(house: World) -> AsyncIterator[asyncpg.Connection]:
-    """A connection of the superuser, whom row security does not bind: to clear, and to look at raw tables."""
-    connection = await asyncpg.connect(house.superuser_url)
-    yield connection
-    await connection.close()
+    """A superuser's connection to the database of `world`."""
+    async with superuser(house) as connection:
+        yield connection
 
 
 @pytest.fixture

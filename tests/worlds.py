@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
+from clients import Client, Data, Shop
 from sqlmodel import col, select
 from starlette.applications import Starlette
 
-from clients import Client, Data, Shop
 from greenroom.access import Actor, Key, Permission, account_id_of
 from greenroom.accounts.tables import Account
 from greenroom.anchors.tables import Anchor
@@ -299,3 +300,24 @@ def foreign(kind: str) -> str:
     """A well-formed global id of this type that nobody has."""
     account_id = account_id_of("nobody")
     return global_id(kind, account_id, account_id)
+
+
+SOURCE = [""] + (Path(__file__).parent / "law" / "source.txt").read_text().splitlines()
+
+
+def blocked(answer: Data) -> list[tuple[str, str | None]]:
+    """What stands against a room, of an answer or an error with blockers: each one's code, and whom it names."""
+    named = [(each["code"], each["castMember"]) for each in answer["blockers"]]
+    return [(code, member and member["anchor"]["displayName"]) for code, member in named]
+
+
+def rests_on(basis: Data) -> tuple[str, int | None, list[str]]:
+    """What an answer rests on: rule, cell of the decision table, lines; each line quoted to the letter (X8)."""
+    for line in basis["lines"] + basis["overrides"]:
+        assert line["text"] == SOURCE[int(line["line"][1:])], line
+    return basis["rule"], basis["cell"], [line["line"] for line in basis["lines"]]
+
+
+def items(requirement: Data, *states: str) -> list[str]:
+    """What is asked for in one of these states; by default what is still to hand in."""
+    return [item["kind"] for item in requirement["items"] if item["status"] in (states or ("MISSING", "REJECTED"))]

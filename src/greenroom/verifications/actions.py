@@ -354,7 +354,7 @@ def attempt_of(row: Record) -> Attempt:
     )
 
 
-def findings_of(stored: str | list[dict[str, str]] | None) -> tuple[Finding, ...]:
+def findings_of(stored: str | list[dict[str, Any]] | None) -> tuple[Finding, ...]:
     """Read the findings of a review: JSON arrives as text from the read pool, and read already in a transaction."""
     found = orjson.loads(stored) if isinstance(stored, str) else stored or []
     return tuple(Finding(FindingCode(f["code"]), RequirementKind(f["requirement"]), f["message"]) for f in found)

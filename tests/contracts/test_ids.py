@@ -1,0 +1,95 @@
+"""An id of another account, one that nobody has, one of another type and garbage get the same answer, everywhere.
+
+Generated from the schema: a new field or argument that takes an id fails here until it has a call in `calls.py`.
+"""
+
+import asyncpg
+import pytest
+from house import contents
+from worlds import World, foreign
+
+from contracts.calls import MUTATIONS, QUERIES, caller, document, has, id_places, replaced, staged
+
+KINDS = {
+    "accountId": "Account",
+    "anchorId": "Anchor",
+    "verificationId": "Verification",
+    "liveRoomId": "LiveRoom",
+    "castMemberId": "CastMember",
+    "by.id": "Account",
+    "anchor.id": "Anchor",
+    "id": "LiveRoom",
+    "ids.*": "LiveRoom",
+}
+NODES = ("account", "ana", "verification", "review", "room", "member", "record", "event")
+PLACES = [pytest.param(*place, id=f"{place[1]}({'.'.join(place[2])})") for place in id_places()]
+
+
+def kind_at(path: tuple[str, ...]) -> str:
+    """The type whose id is meant at a place."""
+    return next(kind for end, kind in KINDS.items() if f".{'.'.join(path)}".endswith(f".{end}"))
+
+
+def test_every_place_that_takes_an_id_can_be_called() -> None:
+    for kind, field, path in id_places():
+        calls = MUTATIONS if kind == "mutation" else QUERIES
+        assert field in calls, f"{field} takes an id: give it a call in calls.py"
+        assert any(".".join(path).endswith(end) for end in KINDS), path
+
+
+@pytest.mark.parametrize(("kind", "field", "path"), PLACES)
+async def test_the_id_of_another_account_gets_the_answer_of_an_unknown_one(
+    kind: str, field: str, path: tuple[str, ...], world: World, boss: asyncpg.Connection
+) -> None:
+    theirs = await staged(world)
+    own = await staged(world, await world.blogger("ES"))
+    call = MUTATIONS[field] if kind == "mutation" else QUERIES[field]
+    variables = {"input": call(own)} if kind == "mutation" else call(own)
+    assert has(variables, path), f"the call of {field} gives nothing at {path}"
+    their_id = {"Account": theirs.account, "Anchor": theirs.ana, "Verification": theirs.verification}
+    their_id |= {"LiveRoom": theirs.room, "CastMember": theirs.member}
+    sought = kind_at(path)
+    ids = {
+        "another account's": their_id[sought],
+        "nobody's": foreign(sought),
+        "of another type": theirs.review,
+        "garbage": "../../etc/passwd",
+        "nothing": "",
+        "zero": "\x00",
+        "long": "A" * 5_000,
+    }
+    before, answers = await contents(boss), dict[str, bytes]()
+    for said, put in ids.items():
+        response = await caller(own, field).post(document(kind, field), replaced(variables, path, put))
+        assert response.status_code == 200, (said, response.text)
+        assert "errors" not in response.json(), (said, response.text)
+        answers[said] = response.content.replace(put.encode() or b"\xff", b"ID")
+    assert len(set(answers.values())) == 1, answers
+    assert await contents(boss) == before
+
+
+@pytest.mark.parametrize("name", NODES)
+async def test_no_node_of_another_account_is_shown(name: str, world: World) -> None:
+    theirs, other = await staged(world), await world.seller("ES")
+    their_id = getattr(theirs, name)
+    query = "query($id: ID!) { node(id: $id) { __typename } nodes(ids: [$id]) { __typename } }"
+    assert await other.ask(query, {"id": their_id}) == {"node": None, "nodes": [None]}
+    assert await world.anonymous().ask(query, {"id": their_id}) == {"node": None, "nodes": [None]}
+    shown = await theirs.shop.ask(query, {"id": their_id})
+    assert shown["node"], "its own people see it"
+
+
+async def test_an_account_is_hidden_by_its_external_id_too(world: World) -> None:
+    theirs, other = await world.seller(), await world.seller()
+    query = "query($id: String!) { account(by: { externalId: $id }) { name } }"
+    answers = [await other.ask(query, {"id": each}) for each in (theirs.external_id, "nobody-has-this", "", "\x00")]
+    assert answers == [{"account": None}] * 4
+
+
+async def test_the_cursor_of_another_account_opens_nothing(world: World) -> None:
+    theirs, own = await staged(world), await staged(world, await world.blogger("ES"))
+    found = await theirs.shop.call("Rooms", {"accountId": theirs.account})
+    after = found["account"]["liveRooms"]["edges"][0]["cursor"]
+    shown = await own.shop.call("Rooms", {"accountId": own.account, "after": after})
+    mine = {edge["node"]["id"] for edge in shown["account"]["liveRooms"]["edges"]}
+    assert mine <= {own.room, own.live}

@@ -1,0 +1,22 @@
+"""Blogger, case 2: not Chinese, broadcasting from China (L8, L30): photos of passport and work visa."""
+
+import pytest
+
+from clients import picked
+from worlds import World, blocked, items, rests_on
+
+
+@pytest.mark.parametrize(("account", "cell"), [("CN", 11), ("RU", 15)])
+async def test_a_foreign_blogger_in_china_shows_passport_and_visa(world: World, account: str, cell: int) -> None:  # R13
+    await world.launch()
+    blogger = await world.blogger(account)
+    ivan = await blogger.anchor("Иван", "RU")
+    room = await blogger.room(picked(ivan["id"], "IN_CHINA"), start=world.tonight())
+    asked = room["cast"][0]["requirement"]
+    assert asked["path"] == "PASSPORT_VISA"
+    assert rests_on(asked["basis"]) == ("R13", cell, ["L8", "L30"])
+    assert {"PASSPORT", "RIGHT_TO_WORK"} <= set(items(asked))
+    (error,) = await blogger.refused("GoLive", liveRoomId=room["id"])
+    assert blocked(error) == [("NOT_SUBMITTED", "Иван")]
+    await world.attempt(ivan["id"], "PASSPORT_VISA", "SUBMITTED")
+    assert (await blogger.go_live(room["id"]))["liveRoom"]["status"] == "LIVE"

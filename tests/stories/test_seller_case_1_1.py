@@ -1,0 +1,57 @@
+"""Seller, case 1.1: a Chinese shop, a foreign anchor in China (L3, L25): photos of passport and work visa."""
+
+from clients import codes_at, picked
+from worlds import World, blocked, items, rests_on
+
+
+async def test_the_room_editor_asks_for_passport_and_work_visa(world: World) -> None:  # R5, R9, R17
+    shop = await world.seller("CN")
+    ana = await shop.anchor("Ana", "ES")
+    room = await shop.room(picked(ana["id"], "IN_CHINA"), start=world.tonight())
+    asked = room["cast"][0]["requirement"]
+    assert asked["path"] == "PASSPORT_VISA"
+    assert rests_on(asked["basis"]) == ("R9", 3, ["L3", "L25"])
+    assert {"PASSPORT", "RIGHT_TO_WORK"} <= set(items(asked))
+    permits = next(item for item in asked["items"] if item["kind"] == "RIGHT_TO_WORK")["accepts"]
+    assert permits == [["WORK_VISA"], ["RESIDENCE_PERMIT", "WORK_PERMIT"], ["PERMANENT_RESIDENCE_CARD"]]  # A21
+
+
+async def test_name_and_e_mail_are_not_enough_for_who_works_in_china(world: World) -> None:  # R16, L18
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor("Ana", "ES")
+    room = await shop.room(picked(ana["id"], "IN_CHINA"), start=world.tonight())
+    errors = await shop.refused(
+        "SubmitVerification",
+        anchorId=ana["id"],
+        location="IN_CHINA",
+        entryPoint="ROOM_EDITOR",
+        consentVersion="2021-08",
+        evidence={"contact": {"legalName": "Ana García", "nationality": "ES", "email": "ana@example.com"}},
+    )
+    assert codes_at(errors) == {("WRONG_PATH", "input.evidence.contact")}
+    (error,) = await shop.refused("GoLive", liveRoomId=room["id"])
+    assert blocked(error) == [("NOT_SUBMITTED", "Ana")]
+    assert rests_on(error["blockers"][0]["requirement"]["basis"]) == ("R9", 3, ["L3", "L25"])
+
+
+async def test_who_gave_contact_data_abroad_and_comes_to_china_is_asked_anew(world: World) -> None:  # R2, A8, L3, L4
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor("Ana", "ES")
+    await shop.hand_in_contact(ana["id"])
+    room = await shop.room(picked(ana["id"], "IN_CHINA"), start=world.tonight())
+    answer = await shop.admission(room["id"])
+    assert blocked(answer) == [("PATH_CHANGED", "Ana")]
+    assert rests_on(answer["blockers"][0]["basis"]) == ("R9", 3, ["L3", "L25"])
+    abroad = await shop.room(picked(ana["id"]), start=world.tonight())
+    assert (await shop.admission(abroad["id"]))["isAdmitted"]
+
+
+async def test_handed_in_photos_admit_before_anybody_has_looked_at_them(world: World) -> None:  # R33, R36, L12
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor("Ana", "ES")
+    room = await shop.room(picked(ana["id"], "IN_CHINA"), start=world.tonight())
+    await world.attempt(ana["id"], "PASSPORT_VISA", "SUBMITTED")
+    assert (await shop.go_live(room["id"]))["admission"]["isAdmitted"]
