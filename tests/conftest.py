@@ -31,7 +31,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 async def house(postgres: Postgres) -> AsyncIterator[World]:
     """The application for the whole session; tests take `world`."""
-    async with housed(postgres, "of_tests") as world:
+    async with postgres.database("of_tests") as database, housed(postgres, database) as world:
         yield world
 
 

@@ -51,17 +51,16 @@ class Postgres:
 
 
 @asynccontextmanager
-async def housed(postgres: Postgres, name: str) -> AsyncIterator[World]:
-    """Yield the application on a new database, its clock at NOW."""
+async def housed(postgres: Postgres, database: str) -> AsyncIterator[World]:
+    """Yield the application on a migrated database, its clock at NOW."""
     settings = Settings(setting=Setting.DEMO, data_dir=postgres.place / "keys", write_connections_max=CONNECTIONS)
     clock = Clock()
-    async with postgres.database(name) as database:
-        app = create(settings, database_url=postgres.url(APP, database), clock=clock)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://greenroom.test") as http,
-        ):
-            yield World(app, settings, clock, http, DemoSigner.of(settings), postgres.url(SUPERUSER, database))
+    app = create(settings, database_url=postgres.url(APP, database), clock=clock)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://greenroom.test") as http,
+    ):
+        yield World(app, settings, clock, http, DemoSigner.of(settings), postgres.url(SUPERUSER, database))
 
 
 @asynccontextmanager

@@ -302,7 +302,7 @@ def foreign(kind: str) -> str:
     return global_id(kind, account_id, account_id)
 
 
-SOURCE = [""] + (Path(__file__).parent / "law" / "source.txt").read_text().splitlines()
+SOURCE = ["", *(Path(__file__).parent / "law" / "source.txt").read_text().splitlines()]
 
 
 def blocked(answer: Data) -> list[tuple[str, str | None]]:
@@ -321,3 +321,11 @@ def rests_on(basis: Data) -> tuple[str, int | None, list[str]]:
 def items(requirement: Data, *states: str) -> list[str]:
     """What is asked for in one of these states; by default what is still to hand in."""
     return [item["kind"] for item in requirement["items"] if item["status"] in (states or ("MISSING", "REJECTED"))]
+
+
+async def ready(shop: Shop, name: str = "Ana") -> Data:
+    """A Spanish anchor who has handed in contact data of their own: ready for any room outside China."""
+    anchor = await shop.anchor(name)
+    email = f"{name.lower()}@example.com"
+    await shop.hand_in_contact(anchor["id"], legalName=f"{name} García", email=email)
+    return anchor

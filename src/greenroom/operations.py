@@ -1,5 +1,6 @@
 """Operations: documents parsed, validated and priced once, and kept while they are in use."""
 
+import re
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ BYTES_PER_ERROR = 2_000
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+QUOTED_VALUE = re.compile(r"( cannot represent [^:]*): .*|[,;]? [Ff]ound: .*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +137,12 @@ class Operations:
 
 
 def formatted(error: GraphQLError, code: str) -> dict[str, Any]:
-    """Return an error as it is sent: its own code wins, and its message is cut, as it may quote the caller's values."""
+    """Return an error as it is sent: its own code wins, and its message quotes no value of the caller's.
+
+    graphql-core quotes whole inputs: a form that lacks a field would spill a name into whatever logs its errors.
+    """
     sent: dict[str, Any] = dict(error.formatted)
-    sent["message"] = sent["message"][:MESSAGE_LENGTH_MAX]
+    sent["message"] = QUOTED_VALUE.sub(r"\1", sent["message"])[:MESSAGE_LENGTH_MAX]
     sent["extensions"] = {"code": code} | (error.extensions or {})
     return sent
 

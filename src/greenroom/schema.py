@@ -18,6 +18,7 @@ from greenroom.accounts.api import AccountMutations, AccountQueries
 from greenroom.anchors.api import AnchorMutations
 from greenroom.context import Info
 from greenroom.events.api import EventQueries
+from greenroom.executor import Executor
 from greenroom.graph import SCALARS, InputError, Instant, Node, VersionConflict, bad_argument, node_of, read_id
 from greenroom.policies.api import PolicyMutations, PolicyQueries
 from greenroom.rooms.api import AdmissionRecord, AdmissionRefused, RoomMutations
@@ -98,6 +99,7 @@ def build() -> strawberry.Schema:
             VersionConflict,
         ],
         config=StrawberryConfig(auto_camel_case=True, scalar_map=SCALARS),
+        execution_context_class=Executor,
     )
     for graphql_type in schema._schema.type_map.values():  # Strawberry has no public way to its graphql-core types
         describe(graphql_type)

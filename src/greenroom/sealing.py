@@ -147,6 +147,7 @@ class MasterKeys:
     def __init__(self, path: Path, content: bytes) -> None:
         pepper, keys = _contents(path, content)
         self._path, self._ciphers, self.pepper = path, _ciphers(keys), Pepper(pepper)
+        self._mark: tuple[int, int] | None = None  # of the file as last read again: the first wrap does
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -177,17 +178,30 @@ class MasterKeys:
         """The newest key."""
         return next(iter(self._ciphers))
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All keys, newest first."""
+        return tuple(self._ciphers)
+
     async def wrap(self, data_key: bytes, *, context: bytes) -> tuple[str, bytes]:
-        """Wrap under the newest key."""
+        """Wrap under the newest key of the file: a rotation beside us would never end if we went on with the last."""
+        if _mark(self._path) not in (None, self._mark):
+            with suppress(KeyFileInvalid):  # broken under us: what was read of it still counts
+                self._read_again()
         return self.current_id, _encrypted(self._ciphers[self.current_id], data_key, bound=context)
 
     async def unwrap(self, master_key_id: str, wrapped: bytes, *, context: bytes) -> bytes:
         """Unwrap; an unknown id means that `greenroom keys rotate` ran beside us, so the file is read again."""
         if master_key_id not in self._ciphers:
-            self._ciphers = _ciphers(_contents(self._path, read_key_file(self._path))[1])
+            self._read_again()
         if (cipher := self._ciphers.get(master_key_id)) is None:
             raise MasterKeyMissing(master_key_id)
         return _decrypted(cipher, wrapped, bound=context, what="A wrapped data key")
+
+    def _read_again(self) -> None:
+        mark = _mark(self._path)  # before the content: what comes between is read once more
+        self._ciphers = _ciphers(_contents(self._path, read_key_file(self._path))[1])
+        self._mark = mark
 
 
 def rotate(path: Path) -> str:
@@ -336,6 +350,14 @@ def _written(pepper: bytes, keys: list[tuple[str, bytes]]) -> bytes:
 
 def _new_key() -> tuple[str, bytes]:
     return secrets.token_hex(8), secrets.token_bytes(KEY_BYTES)
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    """Return what changes with the file; None where it can't be seen, and what was read of it counts."""
+    with suppress(OSError):
+        found = path.stat()
+        return found.st_mtime_ns, found.st_ino
+    return None
 
 
 def _ciphers(keys: list[tuple[str, bytes]]) -> dict[str, AESGCMSIV]:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from clients import Data, Shop, picked
 from worlds import World, blocked, iso, rests_on
 

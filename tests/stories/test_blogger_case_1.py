@@ -1,7 +1,6 @@
 """Blogger, case 1: not Chinese, broadcasting from abroad (L7, L29): name, nationality and e-mail."""
 
 import pytest
-
 from clients import picked
 from worlds import World, blocked, items, rests_on
 

@@ -1,7 +1,6 @@
 """Blogger, case 2: not Chinese, broadcasting from China (L8, L30): photos of passport and work visa."""
 
 import pytest
-
 from clients import picked
 from worlds import World, blocked, items, rests_on
 

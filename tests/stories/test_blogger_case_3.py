@@ -1,7 +1,6 @@
 """Blogger, case 3: Chinese (L9, L31): real name and face, in the Taobao app, wherever they stand."""
 
 import pytest
-
 from clients import picked
 from worlds import World, blocked, items, rests_on
 

@@ -1,7 +1,6 @@
 """Seller, case 1: a Chinese shop and its Chinese anchor (L2, L24): real name and face, in the Taobao app."""
 
 import pytest
-
 from clients import codes_at, picked
 from worlds import World, blocked, items, rests_on
 

@@ -62,7 +62,8 @@ NAMES: Final = ("林悦", "Ana", "Boris", "陳晨", "Chloé", "Иван", "王�
 COLUMNS: Final = {
     "accounts": "account_id external_id kind nationality name search_name first_submitted_at version created_at",
     "event_heads": "account_id seq hash",
-    "events": "account_id seq action subject_type subject_id anchor_id actor actor_kind purpose occurred_at detail hash",
+    "events": "account_id seq action subject_type subject_id anchor_id actor actor_kind purpose occurred_at detail"
+    " hash",
     "anchors": "account_id id display_name search_name nationality consent_version consented_at remembered_at"
     " last_used_at last_location version created_at",
     "anchor_keys": "account_id anchor_id master_key_id wrapped",
@@ -76,14 +77,14 @@ COLUMNS: Final = {
 Row = tuple[Any, ...]
 
 
-async def crowd_size(connection: asyncpg.Connection) -> int:
-    """Return how many accounts of a crowd there are already, at most all of them are of one."""
+async def size(connection: asyncpg.Connection) -> int:
+    """Return how many accounts of a crowd there are already."""
     async with unforced(connection):
         found: int = await connection.fetchval("SELECT count(*) FROM accounts WHERE external_id LIKE 'crowd-%'")
     return found
 
 
-async def fill_crowd(
+async def fill(
     connection: asyncpg.Connection, *, accounts: int, seed: int, keys: KeyWrapping, pepper: Pepper, now: datetime
 ) -> AsyncIterator[int]:
     """Write the crowd in one transaction, all of it or nothing; yields how many accounts are there so far.

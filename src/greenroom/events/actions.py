@@ -22,14 +22,13 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
 )
 from sqlalchemy import select as select_columns
 from sqlalchemy import table as lightweight
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import col, select
 
-from greenroom.access import STAFF, Actor, Permission, acts_for
+from greenroom.access import PLATFORM, STAFF, Actor, Permission, acts_for
 from greenroom.columns import CODES, INSTANT, table
 from greenroom.db import Database, Read, Record, Scope, Transaction
 from greenroom.events.tables import ActorKind, Event, EventHead
@@ -162,8 +161,8 @@ CHAIN = Read(
 
 async def verify_chains(db: Database) -> AsyncIterator[Broken | Unbroken]:
     """Walk every account's chain from its first event; yields one answer per account."""
-    beyond = UUID(int=0)
-    heads = [*await db.rows(HEAD_OF_PLATFORM, AUDIT), *await db.rows(HEADS, AUDIT, beyond=beyond)]
+    beyond = PLATFORM
+    heads = [*await db.rows(HEAD_OF, AUDIT, account_id=PLATFORM), *await db.rows(HEADS, AUDIT, beyond=beyond)]
     while heads:
         for head in heads:
             yield await verify_chain(db, head)
@@ -171,9 +170,13 @@ async def verify_chains(db: Database) -> AsyncIterator[Broken | Unbroken]:
         heads = await db.rows(HEADS, AUDIT, beyond=beyond)
 
 
-HEAD_OF_PLATFORM = Read(
-    select(EventHead).where(col(EventHead.account_id) == literal_column("'" + str(UUID(int=0)) + "'::uuid"))
-)
+async def verify_chain_of(db: Database, account_id: UUID) -> Broken | Unbroken | None:
+    """Prove one account's chain; None where nothing was ever recorded under this id."""
+    heads = await db.rows(HEAD_OF, AUDIT, account_id=account_id)
+    return await verify_chain(db, heads[0]) if heads else None
+
+
+HEAD_OF = Read(select(EventHead).where(col(EventHead.account_id) == bindparam("account_id")))
 
 
 async def verify_chain(db: Database, head: Record) -> Broken | Unbroken:

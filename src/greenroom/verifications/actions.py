@@ -23,7 +23,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import select as select_columns
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
@@ -365,13 +364,14 @@ def findings_of(stored: str | list[dict[str, Any]] | None) -> tuple[Finding, ...
 PAST = Read(
     text("""
     WITH own AS (
-        SELECT v.*, v.submitted_at > coalesce(a.unlocked_at, '-infinity') AS is_counted
+        SELECT v.*, v.submitted_at > coalesce(a.unlocked_at, '-infinity') AS is_counted,
+            v.anchor_id = :anchor_id AND v.status = 'SUBMITTED' AS is_replaced  -- by this very one
         FROM verifications v JOIN anchors a ON a.account_id = v.account_id AND a.id = :anchor_id
         WHERE v.account_id = :account_id AND v.status NOT IN ('DRAFT', 'CANCELED')
           AND (v.anchor_id = :anchor_id OR v.name_fingerprint = :name OR v.email_fingerprint = :email)
     )
     SELECT
-        count(*) FILTER (WHERE path = 'CONTACT' AND is_counted)::int AS attempts,
+        count(*) FILTER (WHERE path = 'CONTACT' AND is_counted AND NOT is_replaced)::int AS attempts,
         count(*) FILTER (WHERE path = 'CONTACT' AND is_counted AND status = 'REJECTED' AND submitted_at > coalesce(
             (SELECT max(submitted_at) FROM own
              WHERE path = 'CONTACT' AND status IN ('APPROVED', 'SUPERSEDED', 'EXPIRED', 'REVOKED')), '-infinity'
@@ -417,41 +417,30 @@ attempts = select(*SHOWN).outerjoin(newest, true())
 
 def candidates(*, of_account: bool = True) -> Any:
     """What the gate looks at, of several anchors; `of_account=False` is for a read across accounts."""
-    found = newest_of(table(Anchor)).where(col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS)))
+    found = handed_in(table(Anchor)).where(col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS)))
     return found.where(col(Anchor.account_id) == bindparam("account_id")) if of_account else found
 
 
-def newest_of(anchor: Any) -> Any:
-    """For each anchor and path the newest attempt handed in, and the approved one beside it.
+def handed_in(anchor: Any) -> Any:
+    """For each anchor every attempt that can count: A15 keeps them few, and the law alone says which one does.
 
     An attempt for another nationality than the anchor's proves nothing; a rejection stays one whatever is said later.
     """
-    is_approved: Any = literal_column("verifications.status = 'APPROVED'")
-    return (
-        attempts.where(
-            col(Verification.account_id) == anchor.c.account_id,
-            col(Verification.anchor_id) == anchor.c.id,
-            col(Verification.status).in_([literal_column(f"'{status.value}'") for status in COUNTED]),
-            or_(
-                col(Verification.nationality) == anchor.c.nationality,
-                col(Verification.status).not_in([literal_column(f"'{status.value}'") for status in ADMITTING]),
-            ),
-        )
-        .ext(distinct_on(col(Verification.anchor_id), col(Verification.path), is_approved))
-        .order_by(
-            col(Verification.anchor_id),
-            col(Verification.path),
-            is_approved,
-            col(Verification.submitted_at).desc(),
-            col(Verification.id).desc(),
-        )
+    return attempts.where(
+        col(Verification.account_id) == anchor.c.account_id,
+        col(Verification.anchor_id) == anchor.c.id,
+        col(Verification.status).in_([literal_column(f"'{status.value}'") for status in COUNTED]),
+        or_(
+            col(Verification.nationality) == anchor.c.nationality,
+            col(Verification.status).not_in([literal_column(f"'{status.value}'") for status in ADMITTING]),
+        ),
     )
 
 
 def with_candidates(page: Select[Any], order: Callable[[FromClause], Sequence[ColumnElement[Any]]]) -> Any:
     """A page of anchors, each on as many rows as it has candidates, whose columns are called `v_…`: one statement."""
     anchors = page.subquery("page")
-    found = newest_of(anchors).lateral("candidate")
+    found = handed_in(anchors).lateral("candidate")
     return (
         select(*anchors.c, *(column.label(f"v_{column.name}") for column in found.c))
         .select_from(anchors.outerjoin(found, true()))

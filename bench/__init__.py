@@ -1,0 +1,1 @@
+"""Bench: what the hot operations cost, as a user's server would pay it."""

@@ -1,0 +1,1 @@
+"""Peers: other servers of the same operation, measured in the same run."""

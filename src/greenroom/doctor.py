@@ -1,0 +1,254 @@
+"""Doctor: looks at what a process will need, and says of each finding what to do. It changes nothing."""
+
+import os
+import shutil
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+
+from greenroom import migrations, sealing, tickets
+from greenroom.explorer import BUNDLE
+from greenroom.jwks import key_source
+from greenroom.sealing import MasterKeys, SealingError
+from greenroom.settings import Settings
+from greenroom.tokens import Tokens
+
+POSTGRES_MIN: Final = 18
+SKEW_WARN_S, SKEW_FAIL_S = 2.0, 30.0  # tokens and tickets forgive 30 seconds
+DISK_WARN_BYTES, DISK_FAIL_BYTES = 2 * 1024**3, 256 * 1024**2
+CONNECT_S, PORT_S = 5.0, 2.0
+
+
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    WARN = "warn"  # it runs, and something should be done
+    FAIL = "fail"  # it does not run, or not safely
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found, and what to do about it; nothing where all is well."""
+
+    check: str
+    level: Level
+    found: str
+    todo: str = ""
+
+
+def look_around(settings: Settings) -> Iterator[Finding]:
+    """Check what needs no database."""
+    yield Finding("settings", Level.OK, f"complete for the {settings.setting} setting")
+    yield key_file("master keys", settings.master_key_file, settings.data_dir / sealing.FILE_NAME, MasterKeys.load)
+    yield key_file("ticket keys", settings.ticket_key_file, settings.data_dir / tickets.FILE_NAME, tickets.load_keys)
+    yield disk(settings)
+    yield port(settings.host, settings.port)
+    yield explorer()
+
+
+def key_file(check: str, given: Path | None, own: Path, load: Callable[[Path], Any]) -> Finding:
+    """Does the file with the keys open, and is it closed to others?"""
+    path = given or own
+    if given is None and not path.exists():
+        return Finding(check, Level.OK, "none yet: the demo makes its own on its first start")
+    try:
+        load(path)
+    except SealingError as error:
+        return Finding(check, Level.FAIL, f"{path} can't be used", str(error))
+    if path.stat().st_mode & 0o007:
+        return Finding(check, Level.WARN, f"{path} can be read by every user of this machine", f"chmod o= {path}")
+    return Finding(check, Level.OK, str(path))
+
+
+def disk(settings: Settings) -> Finding:
+    """Is there room where the embedded PostgreSQL writes, and may we write there?"""
+    if settings.database_url is not None:
+        return Finding("disk", Level.OK, "nothing is written here: the database is elsewhere")
+    place = settings.data_dir.absolute()
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        return Finding("disk", Level.FAIL, f"{place} can't be written", "Choose another: GREENROOM_DATA_DIR.")
+    free = shutil.disk_usage(place).free
+    level = Level.FAIL if free < DISK_FAIL_BYTES else Level.WARN if free < DISK_WARN_BYTES else Level.OK
+    todo = "" if level is Level.OK else "Free some space, or choose another place: GREENROOM_DATA_DIR."
+    return Finding("disk", level, f"{free / 1024**3:.1f} GiB free at {place}", todo)
+
+
+def port(host: str, number: int) -> Finding:
+    """Can we listen there, or do we already?"""
+    at = f"{host}:{number}"
+    try:
+        for listener in listeners(host, number):
+            listener.close()
+    except OSError as error:
+        if serves_already(host, number):
+            return Finding("port", Level.OK, f"{at}: a Greenroom serves there already")
+        return Finding("port", Level.FAIL, f"{at}: {error.strerror}", "Choose another: GREENROOM_PORT, GREENROOM_HOST.")
+    return Finding("port", Level.OK, f"{at} is free")
+
+
+def listeners(host: str, number: int) -> list[socket.socket]:
+    """Listen on every address that `host` stands for. Raises OSError where one can't be had."""
+    addresses = {(found[0], found[4][:2]) for found in socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)}
+    held: list[socket.socket] = []
+    try:
+        for family, address in sorted(addresses):
+            held.append(socket.create_server((str(address[0]), number), family=family, backlog=2048))
+    except OSError:
+        for listener in held:
+            listener.close()
+        raise
+    return held
+
+
+def serves_already(host: str, number: int) -> bool:
+    """Ask what listens there whether it is one of us."""
+    connection = HTTPConnection(host, number, timeout=PORT_S)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().read(64) == b'{"status":"ok"}'
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def explorer() -> Finding:
+    """Is the explorer built?"""
+    if (BUNDLE / "index.html").exists():
+        return Finding("explorer", Level.OK, "built")
+    return Finding("explorer", Level.WARN, "not built: the API works without it", "make console")
+
+
+async def issuer(settings: Settings, *, now: datetime) -> Finding:
+    """Can access tokens be checked: does the issuer give its keys?"""
+    if settings.token_jwks is None:
+        return Finding("tokens", Level.OK, "signed by the demo's own signer: greenroom token")
+    todo = "Correct GREENROOM_TOKEN_ISSUER and GREENROOM_TOKEN_JWKS, or ask the issuer's operators."
+    try:
+        Tokens.of(settings)
+        keys = await key_source(settings.token_jwks).looked_again(now.timestamp())
+    except (ValueError, SealingError, ssl.SSLError) as error:
+        return Finding("tokens", Level.FAIL, str(error), todo)
+    if not keys:
+        return Finding("tokens", Level.FAIL, f"{settings.token_jwks} gives no keys", todo)
+    return Finding("tokens", Level.OK, f"{settings.token_issuer}: {len(keys)} key(s)")
+
+
+async def look_into(url: str, settings: Settings, *, clock: Callable[[], datetime]) -> AsyncIterator[Finding]:
+    """Check the database as the application's role meets it."""
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_S)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        todo = "Is it running, and are address, role and password in GREENROOM_DATABASE_URL right?"
+        yield Finding("database", Level.FAIL, f"no connection: {type(error).__name__}: {error}".strip(": "), todo)
+        return
+    try:
+        yield server(connection)
+        yield await role(connection)
+        yield await durability(connection)
+        yield await clocks(connection, clock=clock)
+        yield (schema := await migrated(connection))
+        if schema.level is Level.OK:
+            yield await data_keys(connection, settings)
+    finally:
+        await connection.close()
+
+
+def server(connection: asyncpg.Connection) -> Finding:
+    """Is it a PostgreSQL that we know?"""
+    version, encoding = connection.get_server_version(), connection.get_settings().server_encoding
+    found = f"PostgreSQL {version.major}.{version.minor}, {encoding}"
+    if encoding != "UTF8":
+        return Finding("database", Level.FAIL, found, "Names need UTF8: make the database anew with ENCODING 'UTF8'.")
+    if version.major < POSTGRES_MIN:
+        return Finding("database", Level.WARN, found, f"Tested with PostgreSQL {POSTGRES_MIN}: upgrade.")
+    return Finding("database", Level.OK, found)
+
+
+async def role(connection: asyncpg.Connection) -> Finding:
+    """Does row security hold for the role that serves?"""
+    if why := await unsafe_role(connection):
+        return Finding("role", Level.FAIL, why, "Serve as a role that is a member of greenroom_app and nothing more.")
+    name = await connection.fetchval("SELECT current_user")
+    if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_tables WHERE tableowner = current_user)"):
+        todo = "Give GREENROOM_DATABASE_URL a role of its own; the owner is for GREENROOM_MIGRATION_URL."
+        return Finding("role", Level.WARN, f"{name} owns the tables: it could switch row security off", todo)
+    return Finding("role", Level.OK, f"{name}: owns nothing, row security holds")
+
+
+async def unsafe_role(connection: asyncpg.Connection) -> str | None:
+    """Return why row security would not hold for this role; None where it does."""
+    found = await connection.fetch("SELECT * FROM pg_roles WHERE rolname = current_user")
+    for own in found:
+        if own["rolsuper"]:
+            return f"{own['rolname']} is a superuser: no row security holds for it"
+        if own["rolbypassrls"]:
+            return f"{own['rolname']} may bypass row security"
+    return None
+
+
+async def durability(connection: asyncpg.Connection) -> Finding:
+    """Does what was acknowledged survive a crash?"""
+    off = [
+        name
+        for name in ("fsync", "synchronous_commit", "full_page_writes")
+        if await connection.fetchval("SELECT current_setting($1)", name) == "off"
+    ]
+    if off:
+        return Finding("durability", Level.FAIL, f"{', '.join(off)} off: a crash loses writes", "Set to on.")
+    return Finding("durability", Level.OK, "what is acknowledged is on the disk")
+
+
+async def clocks(connection: asyncpg.Connection, *, clock: Callable[[], datetime]) -> Finding:
+    """Do this machine's clock and the database's agree?"""
+    before = clock()
+    theirs: datetime = await connection.fetchval("SELECT clock_timestamp()")
+    after = clock()
+    apart_s = abs((theirs - (before + (after - before) / 2)).total_seconds())
+    level = Level.FAIL if apart_s > SKEW_FAIL_S else Level.WARN if apart_s > SKEW_WARN_S else Level.OK
+    todo = "" if level is Level.OK else "Let NTP set both clocks: tokens, tickets and the launch go by them."
+    return Finding("clock", level, f"{apart_s:.1f} s from the database's", todo)
+
+
+async def migrated(connection: asyncpg.Connection) -> Finding:
+    """Is the database at the schema that this version needs?"""
+    needed = migrations.head()
+    try:
+        found = await connection.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return Finding("migrations", Level.FAIL, "the database is empty", "greenroom migrate")
+    if found == needed:
+        return Finding("migrations", Level.OK, f"at {found}, as this version needs")
+    todo = "greenroom migrate; if the database is of a newer version, upgrade Greenroom instead."
+    return Finding("migrations", Level.FAIL, f"at {found}, this version needs {needed}", todo)
+
+
+async def data_keys(connection: asyncpg.Connection, settings: Settings) -> Finding:
+    """Is every anchor's data key under a master key that we have, and under the newest?"""
+    async with connection.transaction(readonly=True):
+        await connection.execute("SELECT greenroom_scope(NULL, '{}', 'key_rotation')")
+        rows = await connection.fetch("SELECT master_key_id, count(*) FROM anchor_keys GROUP BY 1")
+    used: dict[str, int] = {row["master_key_id"]: row["count"] for row in rows}
+    try:
+        known = MasterKeys.load(settings.master_key_file or settings.data_dir / sealing.FILE_NAME).ids if used else ()
+    except SealingError as error:
+        return Finding("data keys", Level.FAIL, "the master keys can't be read", str(error))
+    if lost := sum(count for key, count in used.items() if key not in known):
+        todo = "Put the missing master keys back from the file's backup, behind the newest."
+        return Finding("data keys", Level.FAIL, f"{lost} are under master keys that the file does not have", todo)
+    if old := sum(count for key, count in used.items() if key != known[0]):
+        return Finding(
+            "data keys", Level.WARN, f"{old} are under an older master key", "greenroom keys rotate --resume"
+        )
+    return Finding("data keys", Level.OK, f"{sum(used.values())} anchors' keys, all under the newest master key")

@@ -1,0 +1,87 @@
+"""Serving: one process, from the check of its database to the last request that it finishes."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+
+import asyncpg
+import uvicorn
+
+from greenroom import app, doctor
+from greenroom.db import connect
+from greenroom.demo.world import fill
+from greenroom.doctor import Finding, Level
+from greenroom.sealing import MasterKeys
+from greenroom.settings import Settings
+from greenroom.verifications.actions import Safe
+
+GRACE_S = 20  # for requests that are under way when the process is told to stop
+
+
+async def against(url: str) -> Finding | None:
+    """Return what forbids to serve this database: another schema, or a role that row security does not bind."""
+    connection = await asyncpg.connect(url)
+    try:
+        for finding in (await doctor.migrated(connection), await doctor.role(connection)):
+            if finding.level is Level.FAIL:
+                return finding
+    finally:
+        await connection.close()
+    return None
+
+
+async def seed(url: str, settings: Settings) -> bool:
+    """Fill an empty database with the small demo world; says whether it did."""
+    keys = MasterKeys.of(settings)
+    db = await connect(url, writes_max=1, reads_max=1, statement_timeout_ms=60_000, lock_timeout_ms=60_000)
+    try:
+        return await fill(db, safe=Safe(keys, keys.pepper), now=app.now())
+    finally:
+        await db.close()
+
+
+class Announcing(uvicorn.Server):
+    """A server that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+def run(settings: Settings, *, url: str, sockets: Sequence[socket.socket], announce: Callable[[], None]) -> None:
+    """Serve until told to stop: SIGTERM or Ctrl-C; what is under way is finished, then the pools close.
+
+    Raises SealingError or ValueError where keys or issuer can't be used.
+    """
+    app.configure_logs(settings)
+    config = uvicorn.Config(
+        app.create(settings, database_url=url),
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = Announcing(config, announce)
+    try:
+        server.run(sockets=list(sockets))
+    except SystemExit:  # how the signal goes on after uvicorn has heeded it
+        if not server.started:
+            raise
+
+
+def prepare(settings: Settings, *, url: str) -> Finding | None:
+    """Return what forbids to serve, or None with the demo's world in place."""
+    forbids = asyncio.run(against(url))
+    if forbids is None and settings.is_demo:
+        asyncio.run(seed(url, settings))
+    return forbids

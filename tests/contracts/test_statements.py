@@ -1,0 +1,63 @@
+"""Statements per named operation: exact, so that one more is noticed, and the same whatever the number of rows.
+
+Begin, scope and commit are apart, and what is amortised over requests: the policy held for a second, leases of points.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from clients import Data, Shop, newcomer, picked
+from worlds import World
+
+Statements = Callable[[], list[str]]
+
+
+async def counted(shop: Shop, statements: Statements, name: str, variables: Data) -> int:
+    """How many statements an operation needs, once the policy is held."""
+    await shop.call("ConsoleHome")
+    statements()
+    await shop.call(name, variables)
+    return len(statements())
+
+
+async def remembered(shop: Shop, count: int) -> list[str]:
+    """So many anchors that handed in."""
+    found = [(await shop.anchor(f"Anchor {i}"))["id"] for i in range(count)]
+    for i, anchor_id in enumerate(found):
+        await shop.hand_in_contact(anchor_id, legalName=f"Name {i}", email=f"a{i}@example.com")
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 20])
+async def test_q1_the_picker_of_remembered_anchors(count: int, world: World, statements: Statements) -> None:
+    shop = await world.seller()
+    await remembered(shop, count)
+    assert await counted(shop, statements, "RememberedAnchors", {"accountId": shop.account_id}) == 2  # at most 2
+
+
+@pytest.mark.parametrize("count", [1, 20])
+async def test_q2_the_list_of_rooms(count: int, world: World, statements: Statements) -> None:
+    shop = await world.seller()
+    anchors = await remembered(shop, 3)
+    for _ in range(count):
+        await shop.room(*map(picked, anchors), start=world.tonight())
+    assert await counted(shop, statements, "Rooms", {"accountId": shop.account_id}) == 4  # at most 4
+
+
+@pytest.mark.parametrize("count", [1, 3, 20])
+async def test_q3_the_answer_of_the_gate(count: int, world: World, statements: Statements) -> None:
+    shop = await world.seller()
+    await world.launch()
+    room = await shop.room(*(newcomer(f"Anchor {i}") for i in range(count)), start=world.tonight())
+    assert len((await shop.admission(room["id"]))["blockers"]) == count
+    assert await counted(shop, statements, "Admission", {"id": room["id"]}) == 3  # at most 3
+
+
+@pytest.mark.parametrize("count", [1, 3, 20])
+async def test_m1_a_room_with_anchors_picked(count: int, world: World, statements: Statements) -> None:
+    shop = await world.seller()
+    cast = [picked(anchor_id) for anchor_id in await remembered(shop, count)]
+    input = {"accountId": shop.account_id, "title": "T", "scheduledStartAt": world.tonight(), "cast": cast}
+    assert (
+        await counted(shop, statements, "CreateRoom", {"input": input | {"idempotencyKey": "m1"}}) == 10
+    )  # at most 12

@@ -1,0 +1,173 @@
+"""Tickets: what the media server is told while a broadcast runs, and when the next one is not given (A14)."""
+
+from typing import Any
+
+import httpx
+import pytest
+from clients import Client, Data, Shop, picked
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from worlds import World, blocked, foreign, ready
+
+from greenroom.graph import global_id, read_id
+
+FORGED = [("FORGED_DOCUMENT", "PASSPORT")]
+UNANSWERED = [("EMAIL_UNVERIFIED", "EMAIL")]
+
+
+async def on_air(world: World) -> tuple[Shop, Data, str]:
+    """A room on air with one anchor who handed in; returns the shop, the room and the first ticket."""
+    shop = await world.seller("CN")
+    room = await shop.room(picked((await ready(shop))["id"]), start=world.tonight())
+    return shop, room, (await shop.go_live(room["id"]))["ticket"]["token"]
+
+
+async def check(client: Client, ticket: Any) -> httpx.Response:
+    return await client.http.post("/tickets/check", json={"ticket": ticket}, headers=client.headers())
+
+
+# Renewing
+
+
+async def test_a_rejection_for_good_cuts_the_broadcast(world: World) -> None:  # A14, R39
+    await world.launch()
+    shop, room, _ = await on_air(world)
+    await world.decide(room["cast"][0]["verification"]["id"], "REJECTED", findings=FORGED, is_retryable=False)
+    (error,) = await shop.refused("RenewTicket", liveRoomId=room["id"])
+    assert (error["code"], blocked(error)) == ("ADMISSION_REFUSED", [("REJECTED", "Ana")])
+
+
+async def test_a_rejection_for_good_cuts_before_the_launch_as_well(world: World) -> None:  # the gate: "refuses"
+    shop, room, _ = await on_air(world)
+    await world.decide(room["cast"][0]["verification"]["id"], "REJECTED", findings=FORGED, is_retryable=False)
+    (error,) = await shop.refused("RenewTicket", liveRoomId=room["id"])
+    assert blocked(error) == [("REJECTED", "Ana")]
+
+
+async def test_a_rejection_that_can_be_submitted_again_lets_it_go_on_but_not_start_again(world: World) -> None:
+    await world.launch()  # aliexpress-2021: on_reject_while_live = KEEP (A14)
+    shop, room, _ = await on_air(world)
+    (member,) = room["cast"]
+    await world.decide(member["verification"]["id"], "REJECTED", findings=UNANSWERED)
+    assert (await shop.do("RenewTicket", liveRoomId=room["id"]))["ticket"]["token"]
+    following = await shop.room(picked(member["anchor"]["id"]), start=world.tonight())
+    assert blocked(await shop.admission(following["id"])) == [("RESUBMIT", "Ana")]  # R38
+
+
+async def test_under_cn_2026_the_same_rejection_cuts(world: World) -> None:  # A14: CUT
+    await world.launch()
+    shop, room, _ = await on_air(world)
+    await world.policy("cn-2026", launch_at=world.clock.now)
+    await world.decide(room["cast"][0]["verification"]["id"], "REJECTED", findings=UNANSWERED)
+    (error,) = await shop.refused("RenewTicket", liveRoomId=room["id"])
+    assert blocked(error) == [("RESUBMIT", "Ana")]
+
+
+async def test_consent_withdrawn_while_live_flags_and_goes_on(world: World) -> None:  # A14
+    await world.launch()
+    shop, room, _ = await on_air(world)
+    await world.anchor_row(room["cast"][0]["anchor"]["id"], consent_withdrawn_at=world.clock())
+    assert (await shop.do("RenewTicket", liveRoomId=room["id"]))["ticket"]["token"]
+
+
+async def test_what_time_alone_brings_ends_no_broadcast(world: World) -> None:  # A14 names rejections only
+    await world.launch()
+    shop, room, _ = await on_air(world)
+    await shop.do("CancelVerification", verificationId=room["cast"][0]["verification"]["id"], expectedVersion=1)
+    assert blocked(await shop.admission(room["id"])) == [("NOT_SUBMITTED", "Ana")]
+    assert (await shop.do("RenewTicket", liveRoomId=room["id"]))["ticket"]["token"]
+
+
+async def test_there_is_no_ticket_for_a_room_that_is_not_on_air(world: World) -> None:
+    shop, room, _ = await on_air(world)
+    await shop.do("EndRoom", liveRoomId=room["id"])
+    (error,) = await shop.refused("RenewTicket", liveRoomId=room["id"])
+    assert error["code"] == "INVALID_STATE"
+
+
+# What a media server can check by itself
+
+
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # what we sign with is what every JOSE library reads
+async def test_a_ticket_verifies_against_the_published_keys(world: World) -> None:
+    shop, room, ticket = await on_air(world)
+    published = (await world.http.get("/.well-known/jwks.json")).json()
+    assert all("d" not in key for key in published["keys"])  # public halves only
+    token = jwt.decode(ticket, KeySet.import_key_set(published), algorithms=["EdDSA"])
+    (record,) = (await shop.call("AdmissionRecords", {"id": room["id"]}))["node"]["admissionRecords"]
+    claims = token.claims
+    assert (claims["aud"], claims["room"], claims["record"]) == ("media-server", room["id"], record["id"])
+    assert (claims["sub"], claims["exp"] - claims["iat"]) == (shop.account_id, world.settings.ticket_lifetime_s)
+    assert claims["jti"]
+
+
+# POST /tickets/check
+
+
+async def test_a_ticket_of_a_running_broadcast_stands(world: World) -> None:
+    shop, room, ticket = await on_air(world)
+    (record,) = (await shop.call("AdmissionRecords", {"id": room["id"]}))["node"]["admissionRecords"]
+    said = (await check(world.staff("MEDIA"), ticket)).json()
+    assert (said["active"], said["room"], said["record"]) == (True, room["id"], record["id"])
+
+
+async def test_one_of_an_ended_broadcast_does_not(world: World) -> None:
+    shop, room, ticket = await on_air(world)
+    await shop.do("EndRoom", liveRoomId=room["id"])
+    assert (await check(world.staff("MEDIA"), ticket)).json() == {"active": False, "reason": "NOT_LIVE"}
+
+
+async def test_one_of_a_broadcast_that_is_cut_says_why(world: World) -> None:  # A14: the check says no
+    await world.launch()
+    _, room, ticket = await on_air(world)
+    await world.decide(room["cast"][0]["verification"]["id"], "REJECTED", findings=FORGED, is_retryable=False)
+    said = (await check(world.staff("MEDIA"), ticket)).json()
+    assert said == {"active": False, "reason": "ADMISSION_REFUSED", "blockers": ["REJECTED"]}
+
+
+async def test_one_past_its_minutes_does_not(world: World) -> None:
+    _, _, ticket = await on_air(world)
+    world.clock.advance(seconds=world.settings.ticket_lifetime_s)
+    assert (await check(world.staff("MEDIA"), ticket)).json() == {"active": False, "reason": "EXPIRED"}
+
+
+async def test_a_forged_one_does_not(world: World) -> None:
+    _, _, ticket = await on_air(world)
+    header, claims, signature = ticket.split(".")
+    other = ("A" if signature[0] != "A" else "B") + signature[1:]
+    said = (await check(world.staff("MEDIA"), f"{header}.{claims}.{other}")).json()
+    assert said == {"active": False, "reason": "WRONG_SIGNATURE"}
+
+
+async def test_an_access_token_is_no_ticket(world: World) -> None:
+    said = (await check(world.staff("MEDIA"), world.token(["account-1"]))).json()
+    assert said == {"active": False, "reason": "WRONG_TYPE"}
+
+
+async def test_one_of_our_own_that_names_no_room_does_not_stand(world: World) -> None:
+    _, room, _ = await on_air(world)
+    account_id = read_id(room["id"])[1].account_id
+    for named in ("garbage", foreign("LiveRoom"), global_id("LiveRoom", account_id, account_id)):
+        signed = world.services.tickets.sign(named, record_id="r", account_id="a", now=world.clock.now)
+        said = (await check(world.staff("MEDIA"), signed.token)).json()
+        assert (said["active"], said["reason"]) in {(False, "UNKNOWN_ROOM"), (False, "NOT_FOUND")}
+
+
+@pytest.mark.parametrize("permission", ["ADMINISTER", "AUDIT", "REVIEW", "REVIEW_LEAD"])
+async def test_other_permissions_are_not_told(world: World, permission: str) -> None:
+    _, _, ticket = await on_air(world)
+    answer = await check(world.staff(permission), ticket)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "PERMISSION_DENIED")
+
+
+async def test_neither_the_owner_nor_a_stranger_is_told(world: World) -> None:
+    shop, _, ticket = await on_air(world)
+    for asking in (shop, world.anonymous()):
+        assert (await check(asking, ticket)).status_code == 403
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"ticket": 7}', b"{", b'{"ticket": "' + b"x" * 20_000 + b'"}'])
+async def test_a_body_without_a_ticket_is_a_bad_request(world: World, body: bytes) -> None:
+    media = world.staff("MEDIA")
+    answer = await media.http.post("/tickets/check", content=body, headers=media.headers())
+    assert answer.status_code == 400

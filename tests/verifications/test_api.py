@@ -1,0 +1,327 @@
+"""Verifications over HTTP: complete or refused whole, one open at a time, and how often somebody may try."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from clients import Data, Shop, codes_at, picked
+from worlds import World, blocked, ready
+
+COMPLETE = {"legalName": "Ana García", "nationality": "ES", "email": "ana@example.com"}
+AT = "input.evidence.contact."
+
+
+async def refused(shop: Shop, anchor: Data, contact: Data, **more: Any) -> list[Data]:
+    input = {"location": "OUTSIDE_CHINA", "entryPoint": "ROOM_EDITOR", "consentVersion": "2021-08"} | more
+    return await shop.refused("SubmitVerification", anchorId=anchor["id"], evidence={"contact": contact}, **input)
+
+
+async def history(shop: Shop, anchor: Data) -> list[Data]:
+    """Every attempt, newest first."""
+    found = (await shop.call("AnchorHistory", {"id": anchor["id"]}))["node"]["verifications"]
+    assert found["totalCount"] == len(found["edges"])
+    return [edge["node"] for edge in found["edges"]]
+
+
+# Complete, or refused whole (R6, R35)
+
+
+@pytest.mark.parametrize("given", [{}, {"legalName": " ", "nationality": "", "email": "\t"}])
+async def test_each_missing_item_is_an_error_of_its_own(world: World, given: Data) -> None:  # R6, L4, L18
+    shop = await world.seller("CN")
+    errors = await refused(shop, await shop.anchor(), given)
+    assert codes_at(errors) == {("REQUIRED", AT + name) for name in COMPLETE}
+
+
+@pytest.mark.parametrize(
+    ("item", "value", "code"),
+    [
+        ("legalName", "A\u0000na", "INVALID"),
+        ("legalName", "\u202eanA", "INVALID"),
+        ("legalName", "x" * 10_000, "INVALID"),
+        ("legalName", "\u200b", "INVALID"),
+        ("email", "ana", "INVALID"),
+        ("email", "ana@", "INVALID"),
+        ("email", "ana@@example.com", "INVALID"),
+        ("email", f"{'a' * 300}@example.com", "INVALID"),
+        ("nationality", "Atlantis", "INVALID"),
+        ("nationality", "FR", "INVALID"),  # another one than the anchor's
+    ],
+)
+async def test_one_wrong_item_refuses_all(world: World, item: str, value: str, code: str) -> None:
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    errors = await refused(shop, ana, COMPLETE | {item: value})
+    assert codes_at(errors) == {(code, AT + item)}
+    node = (await shop.call("AnchorHistory", {"id": ana["id"]}))["node"]
+    assert (node["consent"], node["verifications"]["totalCount"]) == (None, 0)  # nor was the consent kept
+    assert (await shop.call("RememberedAnchors", {"accountId": shop.account_id}))["account"]["rememberedAnchors"][
+        "totalCount"
+    ] == 0
+
+
+async def test_all_that_is_wrong_is_told_at_once_missing_or_malformed(world: World) -> None:
+    shop = await world.seller("CN")
+    errors = await refused(shop, await shop.anchor(), {"email": "ana", "nationality": "Atlantis"}, consentVersion=None)
+    assert codes_at(errors) == {
+        ("REQUIRED", "input.consentVersion"),
+        ("REQUIRED", AT + "legalName"),
+        ("INVALID", AT + "nationality"),
+        ("INVALID", AT + "email"),
+    }
+
+
+async def test_what_was_handed_in_is_read_back_by_its_own_people_only(world: World) -> None:
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    attempt = await shop.hand_in_contact(ana["id"], legalName=" Ana García ", email="Ana@Example.COM")
+    query = "query ($id: ID!) { node(id: $id) { ... on ContactVerification { legalName email } } }"
+    said = (await shop.ask(query, {"id": attempt["id"]}))["node"]
+    assert said == {"legalName": "Ana García", "email": "Ana@example.com"}
+    staff = (await world.staff("REVIEW").ask(query, {"id": attempt["id"]}))["node"]
+    assert staff == {"legalName": None, "email": None}  # by a reveal, which is logged (X5)
+    other = await world.seller("CN")
+    assert (await other.ask(query, {"id": attempt["id"]}))["node"] is None
+
+
+async def test_name_and_e_mail_lie_sealed_in_the_database(world: World, boss: Any) -> None:
+    shop = await world.seller("CN")
+    await shop.hand_in_contact((await shop.anchor())["id"], legalName="Ana García", email="ana@example.com")
+    row = await boss.fetchrow("SELECT legal_name, email FROM verifications")
+    for sealed in row:
+        assert b"Garc" not in sealed
+        assert b"ana@" not in sealed
+
+
+# The system decides the path (R16)
+
+
+@pytest.mark.parametrize(
+    ("nationality", "location", "path"),
+    [("ES", "IN_CHINA", "PASSPORT_VISA"), ("CN", "OUTSIDE_CHINA", "TAOBAO_APP"), ("HK", "IN_CHINA", "TAOBAO_APP")],
+)
+async def test_contact_data_where_another_path_applies_are_refused(
+    world: World, nationality: str, location: str, path: str
+) -> None:
+    shop = await world.seller("CN")
+    anchor = await shop.anchor("Ana", nationality)
+    errors = await refused(shop, anchor, COMPLETE | {"nationality": nationality}, location=location)
+    assert codes_at(errors) == {("WRONG_PATH", "input.evidence.contact")}
+    assert path in errors[0]["message"]
+
+
+# One waits at a time; what was handed in can be taken back
+
+
+async def test_a_newer_attempt_replaces_the_one_that_waits(world: World) -> None:
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    first = await shop.hand_in_contact(ana["id"])
+    second = await shop.hand_in_contact(ana["id"], email="other@example.com")
+    assert [(each["id"], each["status"]) for each in await history(shop, ana)] == [
+        (second["id"], "SUBMITTED"),
+        (first["id"], "CANCELED"),
+    ]
+
+
+async def test_the_same_key_hands_in_once(world: World) -> None:
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    first, again = [await shop.hand_in_contact(ana["id"], idempotencyKey="k") for _ in range(2)]
+    assert first == again
+    assert len(await history(shop, ana)) == 1
+
+
+async def test_a_canceled_attempt_admits_no_more(world: World) -> None:
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    attempt = await shop.hand_in_contact(ana["id"])
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    gone = await shop.do("CancelVerification", verificationId=attempt["id"], expectedVersion=attempt["version"])
+    assert gone["verification"]["status"] == "CANCELED"
+    assert blocked(await shop.admission(room["id"])) == [("NOT_SUBMITTED", "Ana")]
+
+
+async def test_a_canceled_attempt_gives_way_to_the_approval_before_it(world: World) -> None:  # never displaces another
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    first = await shop.hand_in_contact(ana["id"])
+    await world.decide(first["id"], "APPROVED")
+    second = await shop.hand_in_contact(ana["id"], email="other@example.com")
+    await shop.do("CancelVerification", verificationId=second["id"], expectedVersion=second["version"])
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    assert room["cast"][0]["verification"]["id"] == first["id"]
+
+
+@pytest.mark.parametrize("status", ["APPROVED", "REJECTED", "EXPIRED", "REVOKED", "SUPERSEDED", "CANCELED"])
+async def test_what_was_decided_is_not_canceled(world: World, status: str) -> None:
+    shop = await world.seller("CN")
+    attempt = await world.attempt((await shop.anchor())["id"], "CONTACT", status)
+    (error,) = await shop.refused("CancelVerification", verificationId=attempt, expectedVersion=1)
+    assert error["code"] == "INVALID_STATE"
+
+
+async def test_an_attempt_decided_meanwhile_is_not_canceled_by_who_has_not_seen_it(world: World) -> None:
+    shop = await world.seller("CN")
+    attempt = await shop.hand_in_contact((await shop.anchor())["id"])
+    await world.decide(attempt["id"], "APPROVED")
+    (error,) = await shop.refused("CancelVerification", verificationId=attempt["id"], expectedVersion=1)
+    assert (error["code"], error["currentVersion"]) == ("STALE", 2)
+
+
+# Strikes and ceilings (A15, X10)
+
+UNANSWERED = [("EMAIL_UNVERIFIED", "EMAIL")]
+
+
+async def rejected(world: World, shop: Shop, anchor: Data, times: int) -> None:
+    for _ in range(times):
+        attempt = await shop.hand_in_contact(anchor["id"])
+        await world.decide(attempt["id"], "REJECTED", findings=UNANSWERED)
+
+
+@pytest.mark.parametrize(("times", "stands"), [(1, []), (2, [("AWAITING_REVIEW", "Ana")])])
+async def test_after_two_rejections_in_a_row_having_submitted_no_longer_suffices(
+    world: World, times: int, stands: list[Any]
+) -> None:  # A15
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    await rejected(world, shop, ana, times)
+    attempt = await shop.hand_in_contact(ana["id"])
+    answer = await shop.admission(room["id"])
+    assert blocked(answer) == stands
+    await world.decide(attempt["id"], "APPROVED")
+    assert (await shop.admission(room["id"]))["isAdmitted"]
+
+
+async def test_an_approval_ends_the_row_of_rejections(world: World) -> None:  # A15: "in a row"
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    await rejected(world, shop, ana, 2)
+    await world.decide((await shop.hand_in_contact(ana["id"]))["id"], "APPROVED")
+    await world.decide((await shop.hand_in_contact(ana["id"]))["id"], "REJECTED", findings=UNANSWERED)
+    attempt = await shop.hand_in_contact(ana["id"])
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    assert room["admission"]["isAdmitted"], attempt
+
+
+async def test_a_strike_follows_the_person_to_an_anchor_made_anew(world: World) -> None:  # X10
+    await world.launch()
+    shop = await world.seller("CN")
+    await rejected(world, shop, await shop.anchor(), 2)
+    anew = await shop.anchor("Anita")
+    await shop.hand_in_contact(anew["id"], email="new@example.com")  # the same name and nationality
+    room = await shop.room(picked(anew["id"]), start=world.tonight())
+    assert blocked(room["admission"]) == [("AWAITING_REVIEW", "Anita")]
+    third = await shop.anchor("Carmen")
+    await shop.hand_in_contact(third["id"], legalName="Carmen Ruiz", email="ANA@example.com")  # the same address
+    room = await shop.room(picked(third["id"]), start=world.tonight())
+    assert blocked(room["admission"]) == [("AWAITING_REVIEW", "Carmen")]
+
+
+async def test_strikes_are_the_account_s_own(world: World) -> None:  # X10: within the account; R23
+    await world.launch()
+    shop, other = await world.seller("CN"), await world.seller("CN")
+    await rejected(world, shop, await shop.anchor(), 2)
+    there = await other.anchor()
+    await other.hand_in_contact(there["id"])
+    assert (await other.room(picked(there["id"]), start=world.tonight()))["admission"]["isAdmitted"]
+
+
+async def test_after_nine_attempts_a_lead_must_unlock(world: World) -> None:  # A15
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    await rejected(world, shop, ana, 9)
+    (error,) = await refused(shop, ana, COMPLETE)
+    assert (error["code"], error["field"]) == ("TOO_MANY_ATTEMPTS", ["input", "anchorId"])
+    assert blocked(await shop.admission(room["id"])) == [("ATTEMPTS_EXHAUSTED", "Ana")]
+    await world.anchor_row(ana["id"], unlocked_at=world.clock())
+    assert (await shop.hand_in_contact(ana["id"]))["status"] == "SUBMITTED"
+
+
+async def test_canceled_attempts_do_not_count(world: World) -> None:  # A15
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    await rejected(world, shop, ana, 8)
+    for number in range(3):  # each replaces the one before, which is canceled
+        await shop.hand_in_contact(ana["id"], email=f"again{number}@example.com")
+
+
+async def test_an_account_with_thirty_rejections_in_thirty_days_waits_for_a_lead(world: World) -> None:  # X10
+    shop = await world.seller("CN")
+    for number in range(6):
+        anchor = await shop.anchor(f"Anchor {number}")
+        for _ in range(5):
+            await world.attempt(anchor["id"], "CONTACT", "REJECTED", findings=UNANSWERED)
+    newcomer = await shop.anchor("Somebody new")
+    (error,) = await refused(shop, newcomer, COMPLETE)
+    assert error["code"] == "TOO_MANY_ATTEMPTS"
+    world.clock.advance(days=30, minutes=1)
+    assert (await shop.hand_in_contact(newcomer["id"]))["status"] == "SUBMITTED"
+
+
+async def test_twenty_nine_are_not_thirty(world: World) -> None:  # X10
+    shop = await world.seller("CN")
+    for number in range(29):
+        anchor = await shop.anchor(f"Anchor {number}")
+        await world.attempt(anchor["id"], "CONTACT", "REJECTED", findings=UNANSWERED)
+    assert (await shop.hand_in_contact((await shop.anchor("Somebody new"))["id"]))["status"] == "SUBMITTED"
+
+
+async def test_who_was_rejected_for_good_does_not_come_again_under_another_row(world: World) -> None:  # X10
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    attempt = await shop.hand_in_contact(ana["id"])
+    await world.decide(attempt["id"], "REJECTED", findings=[("BLOCKLISTED_PERSON", "LEGAL_NAME")], is_retryable=False)
+    for anchor in (ana, await shop.anchor("Anita")):
+        (error,) = await refused(shop, anchor, COMPLETE)
+        assert (error["code"], error["field"]) == ("INVALID_STATE", ["input", "anchorId"])
+
+
+# Which attempt counts (the gate), where the rows are many
+
+
+async def test_an_older_approval_does_not_outlive_a_rejection_that_concerns_it_too(world: World) -> None:  # R24
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    await world.attempt(ana["id"], "CONTACT", "APPROVED")
+    await world.attempt(ana["id"], "CONTACT", "REJECTED", findings=[("NATIONALITY_MISMATCH", "NATIONALITY")])
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    assert blocked(room["admission"]) == [("RESUBMIT", "Ana")]
+    newest = await shop.hand_in_contact(ana["id"])  # behind it stands the rejection, not the approval
+    after = (await shop.call("RoomForEditing", {"id": room["id"]}))["node"]
+    assert after["cast"][0]["verification"]["id"] == newest["id"]
+    await world.decide(newest["id"], "REJECTED", findings=UNANSWERED)
+    assert blocked(await shop.admission(room["id"])) == [("RESUBMIT", "Ana")]
+
+
+async def test_what_bars_a_person_follows_them_to_every_path_and_past_every_later_attempt(world: World) -> None:
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await ready(shop)
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    forged = [("FORGED_DOCUMENT", "PASSPORT")]
+    await world.attempt(ana["id"], "PASSPORT_VISA", "REJECTED", findings=forged, is_retryable=False)
+    await world.attempt(ana["id"], "PASSPORT_VISA", "SUBMITTED")
+    assert ("REJECTED", "Ana") in blocked(await shop.admission(room["id"]))  # X10
+
+
+async def test_a_person_known_to_be_too_young_is_not_admitted_by_a_later_attempt(world: World) -> None:  # X9
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    at = world.clock.now - timedelta(days=1)
+    await world.attempt(ana["id"], "PASSPORT_VISA", "SUBMITTED", is_under_age=True, at=at)
+    room = await shop.room(picked(ana["id"], "IN_CHINA"), start=world.tonight())
+    assert blocked(room["admission"]) == [("UNDER_MINIMUM_AGE", "Ana")]  # before the launch as well
+    await shop.do("UpdateRoom", liveRoomId=room["id"], cast=[picked(ana["id"])])
+    await shop.hand_in_contact(ana["id"])
+    assert ("UNDER_MINIMUM_AGE", "Ana") in blocked(await shop.admission(room["id"]))
