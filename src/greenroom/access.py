@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Protocol, TypeVar
+from unicodedata import normalize
 from uuid import UUID
 
 from sqlmodel import select
@@ -91,7 +92,7 @@ def account_id_of(external_id: str) -> UUID:
 
     128 bits of SHA-256 marked as a version 8 UUID (RFC 9562), so a token's accounts scope a transaction at no cost.
     """
-    return uuid8(b"greenroom.account:" + external_id.encode())
+    return uuid8(b"greenroom.account:" + normalize("NFC", external_id.strip()).encode())
 
 
 def uuid8(content: bytes) -> UUID:

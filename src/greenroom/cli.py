@@ -6,56 +6,36 @@ schema; 4 the database can't be reached or refuses; 5 the port is taken.
 # What is slow to import is imported by the command that needs it: `token` and `explain` are typed often.
 
 import asyncio
-import json
-import os
-import shutil
-import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from greenroom import embedded
-from greenroom.embedded import APP, DATABASE, OWNER
 from greenroom.law.policies import ALIEXPRESS_2021, PACKS
 from greenroom.law.terms import AccountKind, BroadcastLocation, Language
-from greenroom.settings import Setting, Settings
+from greenroom.settings import Settings
+from greenroom.terminal import Exit, called, database, err, fail, opened, out, print_json, progress_bar, read_settings
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from greenroom.db import Database
+    from greenroom.doctor import Finding
+    from greenroom.events.actions import Broken, Unbroken
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 keys = typer.Typer(no_args_is_help=True, help="Make and change the keys that seal data and sign tickets.")
 cli.add_typer(keys, name="keys")
-out, err = Console(), Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Where the embedded PostgreSQL and the demo's keys live.")]
 Demo = Annotated[bool, typer.Option("--demo", help="A newcomer's machine: own PostgreSQL, own keys, own tokens.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 KeyFile = Annotated[Path, typer.Argument(help="The file to make, mode 0600.")]
 PERMISSIONS = "ADMINISTER, AUDIT, MEDIA, REVIEW, REVIEW_LEAD"  # access.Permission; a test holds the two together
-
-
-class Exit(IntEnum):
-    """How a command ends."""
-
-    FOUND = 1
-    USAGE = 2
-    NOT_MIGRATED = 3
-    DATABASE = 4
-    PORT = 5
 
 
 def main() -> None:
@@ -66,136 +46,9 @@ def main() -> None:
         fail(str(fault), Exit.DATABASE)
 
 
-def fail(sentence: str, code: Exit) -> NoReturn:
-    """End with a sentence that says what to do."""
-    err.print("[red]error[/]  ", end="")
-    err.print(sentence, markup=False, highlight=False, soft_wrap=True)
-    raise SystemExit(code)
-
-
 def now() -> datetime:
     """Return the present, without importing the application for it."""
     return datetime.now(UTC)
-
-
-def read_settings(*, demo: bool = False, **given: object) -> Settings:
-    """Read the environment; an option that was given wins, but for one: production is never made a demo."""
-    said = next((value for name, value in os.environ.items() if name.upper() == "GREENROOM_SETTING"), None)
-    if demo and said == Setting.PRODUCTION:
-        fail("GREENROOM_SETTING says production, and this is for the demo setting alone.", Exit.USAGE)
-    chosen = {"setting": Setting.DEMO if demo else None, **given}
-    try:
-        return Settings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks each
-    except ValidationError as wrong:
-        told = [f"{'_'.join(('GREENROOM', *map(str, e['loc']))).upper()}: {e['msg']}" for e in wrong.errors()]
-        hint = "" if demo else "\nOn your own machine the demo needs none of this: add --demo."
-        fail("\n".join(line.removeprefix("GREENROOM: Value error, ") for line in told) + hint, Exit.USAGE)
-
-
-@dataclass(frozen=True, slots=True)
-class Urls:
-    """Where the database is for the role that serves, and for the role that owns the tables."""
-
-    app: str
-    owner: str
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[Urls]:
-    """Yield the given database, or the embedded PostgreSQL, started and migrated; it is stopped however we end."""
-    with ending_in_order(), faults_explained():
-        if settings.database_url is not None:
-            app = settings.database_url.get_secret_value()
-            yield Urls(app, settings.migration_url.get_secret_value() if settings.migration_url else app)
-            return
-        from greenroom import migrations
-
-        with embedded.start(settings.data_dir) as running:
-            urls = Urls(running.cluster.url(APP, DATABASE), running.cluster.url(OWNER, DATABASE))
-            migrations.migrate(urls.owner)
-            yield urls
-
-
-@contextmanager
-def ending_in_order() -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C unwind what is open, so that PostgreSQL is stopped; a second one does not disturb that."""
-
-    def leave(number: int, _: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, leave)
-    yield
-
-
-# SQLSTATE, or how it begins -> what to do. Others are faults of ours, and keep their traceback.
-ADVICE = {
-    "28": "Are role and password in GREENROOM_DATABASE_URL and GREENROOM_MIGRATION_URL right?",
-    "3D000": "Create the database first, or correct its name in GREENROOM_DATABASE_URL.",
-    "42501": "This needs the role that owns the tables: GREENROOM_MIGRATION_URL.",
-    "42P01": "The database is empty. Run: greenroom migrate",
-    "53300": "Too many connections: end some, or raise max_connections.",
-    "55P03": "Others hold the tables: try again when they are done.",
-    "57P": "PostgreSQL is starting or stopping: try again in a moment.",
-}
-
-
-@contextmanager
-def faults_explained() -> Iterator[None]:
-    """End with a sentence where the database can't be had; a fault of ours goes on as it is."""
-    try:
-        yield
-    except (ConnectionError, TimeoutError, FileNotFoundError) as fault:
-        fail(f"The database does not answer: {fault}\nIs it running, and is GREENROOM_DATABASE_URL right?", Exit.DATABASE)
-    except Exception as fault:
-        state, said = sqlstate(fault)
-        advice = next((todo for sign, todo in ADVICE.items() if state.startswith(sign)), None)
-        if advice is None:
-            raise
-        fail(f"The database refuses: {said}\n{advice}", Exit.NOT_MIGRATED if state == "42P01" else Exit.DATABASE)
-
-
-def sqlstate(fault: BaseException) -> tuple[str, str]:
-    """Return PostgreSQL's code and words from whatever wraps them."""
-    inner: BaseException | None = getattr(fault, "orig", fault)
-    while inner is not None and inner.__cause__ is not None:
-        inner = inner.__cause__
-    return str(getattr(inner, "sqlstate", "")), str(inner)
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator["Database"]:
-    """Yield a small pair of pools."""
-    from greenroom.db import connect
-
-    db = await connect(url, writes_max=1, reads_max=1, statement_timeout_ms=60_000, lock_timeout_ms=10_000)
-    try:
-        yield db
-    finally:
-        await db.close()
-
-
-def bar(*, hidden: bool = False) -> "Progress":
-    """Return a progress bar on standard error; nothing where that is no terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err, disable=hidden or not err.is_terminal)
-
-
-def print_json(value: Any) -> None:
-    """Print JSON for programs."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def called() -> str:
-    """Return how this program is called, so that what we print can be copied."""
-    own = Path(sys.argv[0])
-    if own.name != "greenroom":
-        return "python -m greenroom"
-    return "greenroom" if shutil.which("greenroom") == str(own) else str(own)
 
 
 @cli.command()
@@ -286,7 +139,7 @@ def demo(
         if forbids := asyncio.run(serving.against(urls.app)):
             fail(f"{forbids.found}. {forbids.todo}", Exit.NOT_MIGRATED)
         is_new = asyncio.run(serving.seed(urls.app, settings))
-        crowd = asyncio.run(add_crowd(urls.owner, settings, accounts, seed)) if accounts else None
+        crowd = asyncio.run(add_crowd(urls.owner, settings, accounts, seed=seed, hidden=as_json)) if accounts else None
     if as_json:
         return print_json({"isNew": is_new, "accounts": [asdict(shown) for shown in ACCOUNTS], "crowd": crowd})
     table = Table("account", "kind", "nationality", "name", "what it shows")
@@ -298,7 +151,7 @@ def demo(
         out.print("The crowd, crowd-00001 and on:", ", ".join(f"{value} {name}" for name, value in crowd.items()))
 
 
-async def add_crowd(url: str, settings: Settings, accounts: int, seed: int) -> dict[str, Any]:
+async def add_crowd(url: str, settings: Settings, accounts: int, *, seed: int, hidden: bool) -> dict[str, Any]:
     """Add the large world, unless there is one; returns what it came to."""
     import asyncpg
 
@@ -311,13 +164,18 @@ async def add_crowd(url: str, settings: Settings, accounts: int, seed: int) -> d
             return {"accounts": there, "isNew": False}
         began, master = now(), MasterKeys.of(settings)
         filling = crowd.fill(connection, accounts=accounts, seed=seed, keys=master, pepper=master.pepper, now=began)
-        with bar() as progress:
+        with progress_bar(hidden=hidden) as progress:
             task = progress.add_task("accounts", total=accounts)
             async for done in filling:
                 progress.update(task, completed=done)
         await crowd.analyze(connection)
         mebibytes = await connection.fetchval("SELECT pg_database_size(current_database()) / 1024 / 1024")
-        return {"accounts": accounts, "isNew": True, "seconds": round((now() - began).total_seconds()), "MiB": mebibytes}
+        return {
+            "accounts": accounts,
+            "isNew": True,
+            "seconds": round((now() - began).total_seconds()),
+            "MiB": mebibytes,
+        }
     finally:
         await connection.close()
 
@@ -383,28 +241,35 @@ def explain(
 ) -> None:
     """Say what an anchor must hand in, and which lines of the announcement say so.
 
-    Example: greenroom explain --account-kind SELLER --account-nationality CN --anchor-nationality US --location IN_CHINA
+    Example: greenroom explain --account-kind SELLER --anchor-nationality US --location IN_CHINA --lang zh
     """
     from greenroom.explain import explain_case, explain_table
     from greenroom.text import country
 
     if policy not in PACKS:
         fail(f"No such pack: {policy}. There are: {', '.join(PACKS)}.", Exit.USAGE)
-    codes = {"account_nationality": account_nationality, "anchor_nationality": anchor_nationality}
-    checked = {name: country(typed, at=(f"--{name.replace('_', '-')}",)) for name, typed in codes.items()}
-    if problems := [problem for _, found in checked.values() for problem in found]:
+    of_account, wrong = country(account_nationality, at=("--account-nationality",))
+    of_anchor, wrong_too = country(anchor_nationality, at=("--anchor-nationality",))
+    if problems := [*wrong, *wrong_too]:
         fail("\n".join(f"{problem.at[0]}: {problem.said(lang)}" for problem in problems), Exit.USAGE)
-    shared: dict[str, Any] = {"policy": PACKS[policy], "language": lang}
-    nationalities = {name: code for name, (code, _) in checked.items()}
     explained = (
-        explain_table(**shared) if table else explain_case(account_kind, **nationalities, location=location, **shared)
+        explain_table(policy=PACKS[policy], language=lang)
+        if table
+        else explain_case(
+            account_kind,
+            account_nationality=of_account,
+            anchor_nationality=of_anchor,
+            location=location,
+            policy=PACKS[policy],
+            language=lang,
+        )
     )
     print_json(explained.data) if as_json else out.print(explained.view)
 
 
 @cli.command()
 def doctor(demo: Demo = False, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """Check settings, keys, tokens, disk, port, database, role, migrations and clock; say what to do about each finding.
+    """Check settings, keys, tokens, disk, port, database, role, migrations and clock; say what to do about each.
 
     Exit code 1 where something fails. An embedded PostgreSQL that is not running is started for the look, then stopped.
 
@@ -413,10 +278,10 @@ def doctor(demo: Demo = False, data_dir: DataDir = None, as_json: Json = False) 
     settings = read_settings(demo=demo, data_dir=data_dir)
     import structlog
 
-    from greenroom.doctor import Finding, Level, look_around
+    from greenroom.doctor import Level, issuer, look_around
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    findings: list[Finding] = [*look_around(settings), *examined(settings)]
+    findings = [*look_around(settings), asyncio.run(issuer(settings, now=now())), *examined(settings)]
     failed = any(finding.level is Level.FAIL for finding in findings)
     if as_json:
         print_json({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
@@ -429,32 +294,20 @@ def doctor(demo: Demo = False, data_dir: DataDir = None, as_json: Json = False) 
     raise SystemExit(Exit.FOUND if failed else 0)
 
 
-def examined(settings: Settings) -> "list[Any]":
+def examined(settings: Settings) -> "list[Finding]":
     """Return what the database says of itself; of an embedded one that was never made, that it is not there."""
-    from greenroom.doctor import Finding, Level, issuer, look_into
+    from greenroom.doctor import Finding, Level, look_into
 
-    async def all_findings(url: str | None) -> list[Finding]:
-        found = [await issuer(settings, now=now())]
-        return found if url is None else found + [each async for each in look_into(url, settings, clock=now)]
+    async def found(url: str) -> list[Finding]:
+        return [each async for each in look_into(url, settings, clock=now)]
 
     if settings.database_url is None and not (settings.data_dir / "postgres").exists():
-        none = Finding("database", Level.OK, "none yet: the first `greenroom serve --demo` makes it")
-        return [*asyncio.run(all_findings(None)), none]
+        return [Finding("database", Level.OK, "none yet: the first `greenroom serve --demo` makes it")]
     try:
-        with ending_in_order(), embedded_or_given(settings) as url:
-            return asyncio.run(all_findings(url))
+        with database(settings, migrated=False) as urls:
+            return asyncio.run(found(urls.app))
     except embedded.PostgresUnavailable as fault:
-        return [*asyncio.run(all_findings(None)), Finding("database", Level.FAIL, str(fault), "See what it says.")]
-
-
-@contextmanager
-def embedded_or_given(settings: Settings) -> Iterator[str]:
-    """Yield where the database is, as it is: nothing is migrated."""
-    if settings.database_url is not None:
-        yield settings.database_url.get_secret_value()
-        return
-    with embedded.start(settings.data_dir) as running:
-        yield running.cluster.url(APP, DATABASE)
+        return [Finding("database", Level.FAIL, str(fault), "The demo starts when this is mended.")]
 
 
 @keys.command("make")
@@ -520,30 +373,28 @@ def rotate(
         print_json(told)
     else:
         out.print(f"master key {told['masterKey']}: {told['rewrapped']} data keys wrapped under it", highlight=False)
-        for each in told["failed"]:
-            err.print(f"{each['anchor']}: {each['reason']}", markup=False, soft_wrap=True)
+        for anchor, reason in told["failed"].items():
+            err.print(f"anchor {anchor}: {reason}", markup=False, soft_wrap=True)
     raise SystemExit(Exit.FOUND if told["failed"] else 0)
 
 
 async def rewrap_all(url: str, path: Path, *, is_new: bool, hidden: bool) -> dict[str, Any]:
-    """Wrap every data key under the newest master key; what another process wrapped meanwhile is found at the end."""
+    """Wrap every data key under the newest master key; a new one is made only once the database answers."""
     from greenroom import rotation, sealing
 
+    done, failed = 0, dict[str, str]()
     async with opened(url) as db:
-        behind = await rotation.waiting(db, keys=sealing.MasterKeys.load(path))  # before a key is made for nothing
+        await rotation.waiting(db, keys=sealing.MasterKeys.load(path))
         if is_new:
             sealing.rotate(path)
         master = sealing.MasterKeys.load(path)
-        done, failed = 0, list[sealing.NotRewrapped]()
-        with bar(hidden=hidden) as progress:
-            task = progress.add_task("data keys", total=await rotation.waiting(db, keys=master) or behind)
-            while await rotation.waiting(db, keys=master) > len(failed):
-                failed = []
-                async for batch in rotation.rewrap(db, keys=master):
-                    done, failed = done + batch.done, [*failed, *batch.failed]
-                    progress.advance(task, batch.done)
-    told = [{"account": str(f.account_id), "anchor": str(f.anchor_id), "reason": str(f.reason)} for f in failed]
-    return {"masterKey": master.current_id, "isNew": is_new, "rewrapped": done, "failed": told}
+        with progress_bar(hidden=hidden) as progress:
+            task = progress.add_task("data keys", total=await rotation.waiting(db, keys=master))
+            async for batch in rotation.rewrap(db, keys=master):
+                done += batch.done
+                failed |= {str(each.anchor_id): str(each.reason) for each in batch.failed}
+                progress.update(task, completed=done)
+    return {"masterKey": master.current_id, "isNew": is_new, "rewrapped": done, "failed": failed}
 
 
 @cli.command("verify-chain")
@@ -567,12 +418,41 @@ def verify_chain(
     else:
         for each in told["broken"]:
             err.print(f"[red]broken[/]  {each['account']}, event {each['seq']}: {each['why']}", highlight=False)
-        out.print(f"{told['accounts']} logs, {told['events']} events, {len(told['broken'])} broken", highlight=False)
+        out.print(f"{told['logs']} logs, {told['events']} events, {len(told['broken'])} broken", highlight=False)
     raise SystemExit(Exit.FOUND if told["broken"] else 0)
 
 
 async def verified(url: str, external_id: str | None, *, hidden: bool) -> dict[str, Any] | None:
-    """Walk the chains; None where the account has none. An account without any log is broken as well."""
+    """Walk the chains; None where the account named has none. An account without any log is broken as well."""
     from greenroom.access import PLATFORM, account_id_of
-    from greenroom.accounts.actions import names
-    from greenroom.events.actions import Broken, verify_chains
+    from greenroom.accounts.actions import EXTERNAL_IDS
+    from greenroom.db import Scope
+    from greenroom.events.actions import Broken, verify_chain_of, verify_chains
+
+    async with opened(url) as db:
+        if external_id is not None:
+            only = await verify_chain_of(db, account_id_of(external_id))
+            return summary([only], {only.account_id: external_id}) if only else None
+        rows = await db.rows(EXTERNAL_IDS, Scope(reading="accounts"))
+        names: dict[Any, str] = {row["account_id"]: row["external_id"] for row in rows}
+        chains: list[Broken | Unbroken] = []
+        with progress_bar(hidden=hidden) as progress:
+            task = progress.add_task("logs", total=len(names) + 1)
+            async for chain in verify_chains(db):
+                chains.append(chain)
+                progress.advance(task)
+    lost = names.keys() - {chain.account_id for chain in chains}
+    chains += [Broken(account_id, 1, "the whole log is missing") for account_id in lost]
+    return summary(chains, names | {PLATFORM: "the platform"})
+
+
+def summary(chains: "Sequence[Broken | Unbroken]", names: Mapping[Any, str]) -> dict[str, Any]:
+    """Return what was proved, and each first link that does not hold, by the platform's id of the account."""
+    from greenroom.events.actions import Broken
+
+    broken = [each for each in chains if isinstance(each, Broken)]
+    return {
+        "logs": len(chains),
+        "events": sum(each.events for each in chains if not isinstance(each, Broken)),
+        "broken": [{"account": names[each.account_id], "seq": each.seq, "why": each.why} for each in broken],
+    }

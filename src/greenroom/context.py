@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
+from asyncpg import PostgresError
 from graphql import GraphQLError
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from strawberry.dataloader import DataLoader
 
 from greenroom.access import Actor, Permission, scope
@@ -94,17 +96,20 @@ class Context:
         A refusal has written nothing: whatever the verb had begun is rolled back. A deadlock with another verb is
         nobody's mistake, so the loser starts over once.
         """
-        try:
-            return await self.attempt(verb, account_id=account_id, also=also, once=once)
-        except IntegrityError as error:
-            return refusal_of(error)
-        except DBAPIError as error:
-            state = getattr(error.orig, "sqlstate", None)
-            if state in TOO_LONG:
-                raise busy(self.language) from error
-            if state != DEADLOCK:
-                raise
-            return await self.attempt(verb, account_id=account_id, also=also, once=once)
+        for is_last in (False, True):
+            try:
+                return await self.attempt(verb, account_id=account_id, also=also, once=once)
+            except IntegrityError as error:
+                return refusal_of(error)
+            except (DBAPIError, PostgresError, PoolTimeout) as error:
+                state = getattr(getattr(error, "orig", error), "sqlstate", None)
+                if isinstance(error, PoolTimeout) or state in TOO_LONG or (state == DEADLOCK and is_last):
+                    raise busy(self.language) from error
+                if state != DEADLOCK:
+                    raise
+            finally:
+                self.loaders.clear()  # what was read before may have changed
+        raise AssertionError("the last turn returns or raises")
 
     async def attempt(
         self,
@@ -145,10 +150,6 @@ class Context:
         if batch not in self.loaders:
             self.loaders[batch] = DataLoader(load_fn=partial(batch, self))
         return self.loaders[batch]
-
-    def forget_loaded(self) -> None:
-        """Drop what was read before a mutation wrote."""
-        self.loaders.clear()
 
 
 def busy(language: Language) -> GraphQLError:

@@ -42,7 +42,7 @@ class Part:
     """An object that is never null, or a list of such, in an attribute."""
 
     attribute: str
-    type: GraphQLObjectType
+    kind: GraphQLObjectType
     origin: type
     is_list: bool
 
@@ -55,7 +55,12 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         self._sorted: dict[int, tuple[Selection, list[tuple[str, Column | Part | None]]]] = {}
 
     def execute_fields(
-        self, parent_type: GraphQLObjectType, source_value: Any, path: Path | None, grouped_field_set: Any, position: Any
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path | None,
+        grouped_field_set: Any,
+        position: Any,
     ) -> Any:
         """Execute a selection on one object: its answer, or an awaitable of it."""
         results: dict[str, Any] = {}
@@ -92,7 +97,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         if not part.is_list:
             if type(value) is not part.origin:
                 return Undefined
-            return self.collect_and_execute_subfields(part.type, details, path, value, None)
+            return self.collect_and_execute_subfields(part.kind, details, path, value, None)
         if type(value) is not list or any(type(item) is not part.origin for item in value):
             return Undefined
         results: list[Any] = []
@@ -100,7 +105,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         try:
             for index, item in enumerate(value):
                 here = Path(path, index, None)
-                results.append(self.collect_and_execute_subfields(part.type, details, here, item, None))
+                results.append(self.collect_and_execute_subfields(part.kind, details, here, item, None))
                 if self.is_awaitable(results[-1]):
                     waiting.append(index)
         except Exception:
@@ -141,8 +146,8 @@ def short_way(parent_type: GraphQLObjectType, name: str) -> Column | Part | None
 
 def column_of(field: GraphQLField, attribute: str) -> Column | None:
     """Return the column of a field whose type is a scalar or an enum."""
-    is_nullable = not isinstance(field.type, GraphQLNonNull)
-    kind: Any = field.type if is_nullable else field.type.of_type
+    kind: Any = field.type.of_type if isinstance(field.type, GraphQLNonNull) else field.type
+    is_nullable = kind is field.type
     if not is_leaf_type(kind):
         return None
     if isinstance(kind, GraphQLEnumType):
@@ -157,10 +162,9 @@ def text(value: Any) -> Any:
 
 def part_of(field: GraphQLField, attribute: str) -> Part | None:
     """Return the part of a field whose type is T! or [T!]!, T an object."""
-    kind: Any = field.type
-    is_list = isinstance(kind, GraphQLNonNull) and isinstance(kind.of_type, GraphQLList)
-    if is_list:
-        kind = kind.of_type.of_type
-    if not isinstance(kind, GraphQLNonNull) or not isinstance(kind.of_type, GraphQLObjectType):
+    inner = field.type.of_type if isinstance(field.type, GraphQLNonNull) else None
+    is_list = isinstance(inner, GraphQLList)
+    each = inner.of_type if isinstance(inner, GraphQLList) else field.type
+    if not isinstance(each, GraphQLNonNull) or not isinstance(each.of_type, GraphQLObjectType):
         return None
-    return Part(attribute, kind.of_type, kind.of_type.extensions["strawberry-definition"].origin, is_list)
+    return Part(attribute, each.of_type, each.of_type.extensions["strawberry-definition"].origin, is_list)

@@ -69,18 +69,22 @@ class Urls:
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[Urls]:
-    """Yield the given database, or the embedded PostgreSQL, started and migrated; it is stopped however we end."""
+def database(settings: Settings, *, migrated: bool = True) -> Iterator[Urls]:
+    """Yield the given database as it is, or the embedded PostgreSQL, started, and migrated unless told otherwise.
+
+    However we end, it is stopped. Raises PostgresUnavailable.
+    """
     with ending_in_order(), faults_explained():
         if settings.database_url is not None:
             app = settings.database_url.get_secret_value()
             yield Urls(app, settings.migration_url.get_secret_value() if settings.migration_url else app)
             return
-        from greenroom import migrations
-
         with embedded.start(settings.data_dir) as running:
             urls = Urls(running.cluster.url(APP, DATABASE), running.cluster.url(OWNER, DATABASE))
-            migrations.migrate(urls.owner)
+            if migrated:
+                from greenroom import migrations
+
+                migrations.migrate(urls.owner)
             yield urls
 
 
@@ -116,7 +120,9 @@ def faults_explained() -> Iterator[None]:
     try:
         yield
     except (ConnectionError, TimeoutError, FileNotFoundError) as fault:
-        fail(f"The database does not answer: {fault}\nIs it running, and is GREENROOM_DATABASE_URL right?", Exit.DATABASE)
+        fail(
+            f"The database does not answer: {fault}\nIs it running, and is GREENROOM_DATABASE_URL right?", Exit.DATABASE
+        )
     except Exception as fault:
         state, said = sqlstate(fault)
         advice = next((todo for sign, todo in ADVICE.items() if state.startswith(sign)), None)

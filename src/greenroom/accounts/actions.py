@@ -74,3 +74,6 @@ def directory(*, is_search: bool) -> Select[Any]:
     return found.where(
         or_(col(Account.search_name).like(bindparam("pattern")), col(Account.external_id) == bindparam("external_id"))
     )
+
+
+EXTERNAL_IDS = Read(select(Account.account_id, Account.external_id))

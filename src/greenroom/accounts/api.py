@@ -335,11 +335,11 @@ class AccountMutations:
                 by=context.actor,
                 now=context.now,
             ),
-            account_id=account_id_of(input.external_id.strip()),
+            account_id=account_id_of(input.external_id),
             also=frozenset({Permission.ADMINISTER}),
         )
         match outcome:
             case Refused():
                 return AccountRegisterPayload(user_errors=user_errors(outcome, info))
             case _:
-                return AccountRegisterPayload(account=await load(info, account_id_of(input.external_id.strip())))
+                return AccountRegisterPayload(account=await load(info, account_id_of(input.external_id)))

@@ -153,7 +153,8 @@ HEADS = Read(
 )
 CHAIN = Read(
     select(Event)
-    .where(col(Event.account_id) == bindparam("account_id"), col(Event.seq) > bindparam("beyond"))
+    .where(col(Event.account_id) == bindparam("account_id"))
+    .where(col(Event.seq).between(bindparam("since"), bindparam("upto")))
     .order_by(col(Event.seq))
     .limit(BATCH)
 )
@@ -182,7 +183,7 @@ HEAD_OF = Read(select(EventHead).where(col(EventHead.account_id) == bindparam("a
 async def verify_chain(db: Database, head: Record) -> Broken | Unbroken:
     """Recompute one account's chain with the admission records that it vouches for, and hold it against its head."""
     account_id, last, seq = head["account_id"], GENESIS, 0
-    while found := await db.rows(CHAIN, AUDIT, account_id=account_id, beyond=seq):
+    while found := await db.rows(CHAIN, AUDIT, account_id=account_id, since=seq + 1, upto=head["seq"]):
         whole, why = linked(found, after=seq, last=last)
         if flawed := await unvouched(db, account_id, whole):
             return flawed
@@ -191,7 +192,9 @@ async def verify_chain(db: Database, head: Record) -> Broken | Unbroken:
         seq, last = whole[-1]["seq"], whole[-1]["hash"]
     if (head["seq"], head["hash"]) != (seq, last):
         return Broken(account_id, seq + 1, "the log ends before its head")
-    if strays := await db.rows(STRAYS, AUDIT, account_id=account_id):
+    if beyond := await db.rows(BEYOND_HEAD, AUDIT, account_id=account_id):
+        return Broken(account_id, beyond[0]["seq"], "the log goes on after its head")
+    if strays := await db.rows(STRAYS, AUDIT, account_id=account_id, upto=head["seq"]):
         return Broken(account_id, strays[0]["event_seq"], "no event vouches for an admission record")
     return Unbroken(account_id, seq)
 
@@ -235,6 +238,15 @@ def vouches(event: Record, row: Record) -> bool:
     return said == (event["detail"]["digest"], event["subject_id"], event["occurred_at"], event["seq"], event["hash"])
 
 
+# One statement sees one instant, and an event comes with its head: what lies beyond it then was never recorded.
+BEYOND_HEAD = Read(
+    select(Event.seq)
+    .join(EventHead, col(EventHead.account_id) == col(Event.account_id))
+    .where(col(Event.account_id) == bindparam("account_id"), col(Event.seq) > col(EventHead.seq))
+    .order_by(col(Event.seq))
+    .limit(1)
+)
+
 # Records are the rooms', a slice above: here they are columns that an event vouches for.
 RECORDS = lightweight(
     "admission_records",
@@ -248,11 +260,12 @@ OF_ACCOUNT = select_columns(RECORDS).where(RECORDS.c.account_id == bindparam("ac
 VOUCHED = Read(OF_ACCOUNT.where(RECORDS.c.id == any_(bindparam("ids", type_=ARRAY(Uuid())))))
 STRAYS = Read(
     OF_ACCOUNT.where(
+        RECORDS.c.event_seq <= bindparam("upto"),  # what is written meanwhile is the next walk's
         ~exists().where(
             col(Event.account_id) == RECORDS.c.account_id,
             col(Event.seq) == RECORDS.c.event_seq,
             col(Event.detail)["record"].astext == cast(RECORDS.c.id, Text),
-        )
+        ),
     )
     .order_by(RECORDS.c.event_seq)
     .limit(1)

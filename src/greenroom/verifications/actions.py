@@ -8,10 +8,12 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     FromClause,
     LargeBinary,
     Select,
+    Text,
     Uuid,
     and_,
     any_,
@@ -48,6 +50,7 @@ from greenroom.law import lifecycle
 from greenroom.law.admission import Attempt, Finding
 from greenroom.law.paths import Case, cell_for
 from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, ACCOUNT_REJECTIONS_WINDOW, Policy
+from greenroom.law.reasons import REASONS
 from greenroom.law.terms import (
     AccountKind,
     BroadcastLocation,
@@ -361,6 +364,7 @@ def findings_of(stored: str | list[dict[str, Any]] | None) -> tuple[Finding, ...
 
 # What this person did before, by their row or by the marks of name and e-mail: a strike or a bar follows the person,
 # not a row that can be made anew (X10, A15).
+FINAL_CODES = [code.value for code, reason in REASONS.items() if reason.is_final]
 PAST = Read(
     text("""
     WITH own AS (
@@ -376,7 +380,10 @@ PAST = Read(
             (SELECT max(submitted_at) FROM own
              WHERE path = 'CONTACT' AND status IN ('APPROVED', 'SUPERSEDED', 'EXPIRED', 'REVOKED')), '-infinity'
         ))::int AS strikes,
-        count(*) FILTER (WHERE status = 'REJECTED' AND NOT is_retryable)::int AS finals,
+        count(*) FILTER (WHERE status IN ('REJECTED', 'REVOKED') AND (NOT is_retryable OR EXISTS (
+            SELECT FROM reviews f, jsonb_array_elements(f.findings) found
+            WHERE f.account_id = own.account_id AND f.verification_id = own.id AND found ->> 'code' = ANY (:final_codes)
+        )))::int AS finals,
         (SELECT count(*)::int FROM verifications r
          WHERE r.account_id = :account_id AND r.status = 'REJECTED' AND r.decided_at > :since) AS account_rejections,
         (SELECT w.id FROM verifications w WHERE w.account_id = :account_id AND w.anchor_id = :anchor_id
@@ -388,6 +395,7 @@ PAST = Read(
         bindparam("name", type_=LargeBinary()),
         bindparam("email", type_=LargeBinary()),
         bindparam("since", type_=INSTANT),
+        bindparam("final_codes", FINAL_CODES, type_=ARRAY(Text())),
     )
 )
 
@@ -424,7 +432,8 @@ def candidates(*, of_account: bool = True) -> Any:
 def handed_in(anchor: Any) -> Any:
     """For each anchor every attempt that can count: A15 keeps them few, and the law alone says which one does.
 
-    An attempt for another nationality than the anchor's proves nothing; a rejection stays one whatever is said later.
+    An attempt for another nationality than the anchor's admits nobody; what speaks against a person stays, whatever
+    is said later.
     """
     return attempts.where(
         col(Verification.account_id) == anchor.c.account_id,
@@ -433,6 +442,7 @@ def handed_in(anchor: Any) -> Any:
         or_(
             col(Verification.nationality) == anchor.c.nationality,
             col(Verification.status).not_in([literal_column(f"'{status.value}'") for status in ADMITTING]),
+            col(Verification.is_under_age).is_(true()),
         ),
     )
 
