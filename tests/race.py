@@ -16,7 +16,9 @@ WHERE datname = current_database() AND application_name = 'greenroom' AND wait_e
 HELD_S = 2.0  # shorter than the application's own patience for a lock
 
 
-async def race(world: World, *attempts: Callable[[], Awaitable[Result]], connections: int = 40) -> list[Result]:
+async def race(
+    world: World, *attempts: Callable[[], Awaitable[Result]], connections: int = 40, gate: str = GATE
+) -> list[Result]:
     """Run all attempts at once, in order of the arguments: each waits inside its own transaction until all do.
 
     Holds as many as there are connections for mutations; where there are more attempts, the rest follow behind.
@@ -26,7 +28,7 @@ async def race(world: World, *attempts: Callable[[], Awaitable[Result]], connect
     boss = await asyncpg.connect(world.superuser_url)
     try:
         async with boss.transaction():
-            await boss.execute(GATE)
+            await boss.execute(gate)
             running = [asyncio.ensure_future(attempt()) for attempt in attempts]
             async with asyncio.timeout(HELD_S):
                 while await boss.fetchval(WAITING) < wanted:  # noqa: ASYNC110  # PostgreSQL tells nobody who waits
