@@ -240,8 +240,8 @@ class World:
         if status == "APPROVED":
             await superseded(tx, row)
         row.status = VerificationStatus(status)
-        if row.status in DECISIONS or status in ("EXPIRED", "REVOKED"):
-            row.decided_at = row.decided_at or at
+        if row.status in DECISIONS:  # a revocation is a decision too: its instant replaces the approval's
+            row.decided_at = at
         if status == "REJECTED":
             row.is_retryable = is_retryable
         tx.add(row)
@@ -272,6 +272,7 @@ class World:
 DECISIONS = {
     VerificationStatus.APPROVED: ReviewDecision.APPROVE,
     VerificationStatus.REJECTED: ReviewDecision.REJECT,
+    VerificationStatus.REVOKED: ReviewDecision.REJECT,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import orjson
 import structlog
+from graphql import GraphQLError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -115,7 +116,8 @@ def create(settings: Settings, *, database_url: str, clock: Callable[[], datetim
     )
 
     async def ready(_: Request) -> Response:
-        return await readiness(held.services.db if held.services else None)
+        assert held.services is not None
+        return await readiness(held.services.db)
 
     async def check(request: Request) -> Response:
         context = await context_for(request)
@@ -160,7 +162,7 @@ async def return_leases(limiter: RateLimiter, clock: Callable[[], datetime]) -> 
         try:
             await limiter.give_back(now=clock())
             await limiter.forget_full()
-        except (OSError, asyncpg.PostgresError) as fault:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
             log.warning("leases_not_returned", fault=type(fault).__name__)
 
 
@@ -169,13 +171,12 @@ async def healthy(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-async def readiness(db: Database | None) -> Response:
+async def readiness(db: Database) -> Response:
     """Say whether the database is there and migrated."""
     try:
-        assert db is not None
         async with asyncio.timeout(2), db.pool.acquire() as connection:
             found = await connection.fetchval("SELECT version_num FROM alembic_version")
-    except (OSError, asyncpg.PostgresError, TimeoutError, AssertionError):
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
         return JSONResponse({"status": "unavailable", "database": "unreachable"}, status_code=503)
     if found != migrations.head():
         return JSONResponse({"status": "unavailable", "database": "not migrated"}, status_code=503)
@@ -214,11 +215,15 @@ async def check_ticket(request: Request, context: Context) -> Response:
 
 async def answered(room: Key, claims: Any, context: Context) -> Response:
     """Ask the gate again about the room that a ticket names."""
-    outcome = await context.perform(
-        lambda tx: rooms.renew_ticket(tx, room, now=context.now),
-        account_id=room.account_id,
-        also=frozenset({Permission.MEDIA}),
-    )
+    try:
+        outcome = await context.perform(
+            lambda tx: rooms.renew_ticket(tx, room, now=context.now),
+            account_id=room.account_id,
+            also=frozenset({Permission.MEDIA}),
+        )
+    except GraphQLError as busy:  # what `perform` says when the database is: ask again
+        error = {"message": busy.message} | (busy.extensions or {})
+        return JSONResponse({"error": error}, status_code=503, headers={"retry-after": "1"})
     if isinstance(outcome, Refused):
         (problem,) = outcome.problems
         blockers = [b.code for b in problem.verdict.blockers] if isinstance(problem, NotAdmitted) else None

@@ -131,6 +131,7 @@ class Context:
                     actor=self.actor.subject,
                     asked=once.asked,
                     result_id=once.result_id,
+                    pepper=self.services.pepper,
                     now=self.now,
                 )
                 outcome = Replay(outcome) if isinstance(outcome, UUID) else outcome

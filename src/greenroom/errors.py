@@ -217,7 +217,10 @@ START_FAR = Words(
     "The start is more than {days} days ahead. Choose an earlier one.", "开播时间超过 {days} 天，请选择更早的时间。"
 )
 START_FIXED = Words("The broadcast runs: its start can't change any more.", "直播已开始，无法再修改开播时间。")
-LAUNCH_PUBLICITY = Words("The launch can't be before the rules were published.", "上线时间不能早于规则公示开始时间。")
+LAUNCH_PUBLICITY = Words(
+    "In the publicity window nothing is enforced. Choose a launch at its end or later: see publicityUntil.",
+    "规则公示期内不得执行规则，请选择公示期结束之后的上线时间（见 publicityUntil）。",
+)
 POLICY_UNKNOWN = Words("There is no such policy. Known are: {known}.", "没有该规则版本，可选：{known}。")
 KEY_LENGTH = Words("An idempotency key has 1 to {most} characters.", "幂等键长度须为 1 至 {most} 个字符。")
 

@@ -1,7 +1,6 @@
 """Idempotency: a retried mutation does its work once and answers from what the first one made."""
 
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from sqlmodel import Field, SQLModel, col, select
 from greenroom.columns import INSTANT
 from greenroom.db import Transaction
 from greenroom.errors import KEY_LENGTH, IdempotencyMismatch, Refused, invalid
+from greenroom.sealing import Pepper
 
 KEPT = timedelta(hours=24)
 KEY_LENGTH_MAX = 255
@@ -32,16 +32,25 @@ class IdempotencyKey(SQLModel, table=True):
 
 
 async def claim(
-    tx: Transaction, key: str, *, account_id: UUID, actor: str, asked: Any, result_id: UUID, now: datetime
+    tx: Transaction,
+    key: str,
+    *,
+    account_id: UUID,
+    actor: str,
+    asked: Any,
+    result_id: UUID,
+    pepper: Pepper,
+    now: datetime,
 ) -> UUID | Refused | None:
     """Claim the key for this verb: None means go on; an id means that it was done before, with this result.
 
     Of many that come at once the first holds the key until it commits; the others wait, then replay. A refusal rolls
-    the claim back with the rest. `asked` is the verb with its whole input, as JSON.
+    the claim back with the rest. `asked` is the verb with its whole input, as JSON; its digest is keyed, since names
+    and addresses that it holds could be guessed from a plain one, long after they were erased.
     """
     if not 1 <= len(key) <= KEY_LENGTH_MAX or "\x00" in key:
         return Refused.of(invalid(("input", "idempotencyKey"), KEY_LENGTH, most=KEY_LENGTH_MAX))
-    digest = sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
+    digest = pepper.digest(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS))
     fresh = insert(IdempotencyKey).values(
         account_id=account_id, actor=actor, key=key, digest=digest, result_id=result_id, created_at=now
     )

@@ -1,6 +1,6 @@
 """In force: the one row that says which policy pack holds and since when it refuses; its past is in the log."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import CheckConstraint
 from sqlmodel import Field, SQLModel, select
@@ -28,9 +28,9 @@ IN_FORCE = Read(select(PolicyInForce))
 IN_FORCE_SHARED = Read(select(PolicyInForce).with_for_update(read=True))
 
 
-async def in_force(tx: Transaction) -> InForce:
+async def in_force(tx: Transaction, *, is_held: bool = True) -> InForce:
     """Return the policy, held until the transaction ends: a decision and a change of policy serialise."""
-    return of((await tx.rows(IN_FORCE_SHARED))[0])
+    return of((await tx.rows(IN_FORCE_SHARED if is_held else IN_FORCE))[0])
 
 
 def of(row: Record) -> InForce:
@@ -43,16 +43,19 @@ class Held:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._until: datetime | None = None
+        self._until = datetime.min.replace(tzinfo=UTC)
         self._value: InForce | None = None
+        self._changes = 0
 
     async def now(self, now: datetime) -> InForce:
         """Return the policy in force."""
-        if self._value is None or self._until is None or now >= self._until:
-            self._value = of((await self._db.rows(IN_FORCE, NOBODY))[0])
-            self._until = now + HELD_FOR
+        if self._value is None or now >= self._until:
+            asked, read = self._changes, of((await self._db.rows(IN_FORCE, NOBODY))[0])
+            if asked != self._changes:
+                return await self.now(now)  # it was changed while we read, perhaps what was before
+            self._value, self._until = read, now + HELD_FOR
         return self._value
 
     def drop(self) -> None:
         """Forget it: this very process has changed it."""
-        self._value = None
+        self._value, self._changes = None, self._changes + 1

@@ -1,7 +1,9 @@
 """Accounts over HTTP: registered by the platform, and what follows when it learns something new of one (R1)."""
 
+import asyncpg
 import pytest
-from clients import codes_at, picked
+from clients import Data, codes_at, picked
+from race import race
 from worlds import World, ready, rests_on
 
 REGISTRATION = {"externalId": "shop-1", "kind": "SELLER", "name": "双十一小店", "nationality": "CN"}
@@ -71,3 +73,19 @@ async def test_the_directory_finds_by_part_of_a_name_or_by_the_whole_platform_id
     for search, found in (("十一", ["shop-1"]), ("jose", ["shop-12"]), ("shop-1", ["shop-1"]), ("%", [])):
         edges = (await staff.call("Accounts", {"search": search}))["accounts"]["edges"]
         assert [edge["node"]["externalId"] for edge in edges] == found, search
+
+
+async def test_of_many_first_registrations_at_once_one_makes_it(world: World, boss: asyncpg.Connection) -> None:
+    staff = world.staff()
+    input = {"externalId": "new", "kind": "SELLER", "name": "小店", "nationality": "CN"}
+
+    async def register() -> Data:
+        payload = (await staff.call("RegisterAccount", {"input": input}))["accountRegister"]
+        assert payload["userErrors"] == []
+        found: Data = payload["account"]
+        return found
+
+    made = await race(world, *[register] * 10, gate="LOCK TABLE accounts IN EXCLUSIVE MODE")
+    assert len({account["id"] for account in made}) == 1
+    written = await boss.fetch("SELECT action FROM events")
+    assert [row["action"] for row in written] == ["ACCOUNT_REGISTERED"]

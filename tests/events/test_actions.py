@@ -231,6 +231,17 @@ async def test_a_record_that_no_event_vouches_for_is_found(world: World, boss: a
     assert found == Broken(account_id, seq, "no event vouches for an admission record")
 
 
+async def test_a_forged_record_far_beyond_the_head_is_found(world: World, boss: asyncpg.Connection) -> None:
+    account_id = await a_busy_account(world)
+    await tamper(
+        boss,
+        "INSERT INTO admission_records SELECT (jsonb_populate_record(r, jsonb_build_object("
+        "'id', gen_random_uuid(), 'event_seq', 2000000000000))).* FROM admission_records r LIMIT 1",
+    )
+    found = await found_broken(world, account_id)
+    assert found == Broken(account_id, 2_000_000_000_000, "no event vouches for an admission record")
+
+
 async def test_of_several_changes_the_first_is_named(world: World, boss: asyncpg.Connection) -> None:
     account_id = await a_busy_account(world)
     started, ended = [await the(boss, account_id, f"LIVE_ROOM_{each}") for each in ("STARTED", "ENDED")]

@@ -22,6 +22,7 @@ from greenroom.law.terms import VerificationStatus
 from .cases import (
     APPROVED,
     CANCELED,
+    CONTACT,
     DRAFT,
     ENFORCED,
     EXPIRED,
@@ -59,6 +60,16 @@ GATE = [
     pytest.param(in_china(attempt(APPROVED)), [B.PATH_CHANGED], id="attempt: another path was covered"),
     pytest.param(
         appearance(attempt(SUBMITTED, PASSPORT_VISA)), [B.PATH_CHANGED], id="attempt: a submitted one covers its own"
+    ),
+    pytest.param(
+        appearance(attempt(SUBMITTED, is_for_nationality=False), anchor_is_chinese=True),
+        [B.PATH_CHANGED],
+        id="attempt: another nationality, another path",
+    ),
+    pytest.param(
+        appearance(attempt(APPROVED, is_for_nationality=False)),
+        [B.NOT_SUBMITTED],
+        id="attempt: another nationality, the same path",
     ),
     pytest.param(
         in_china(attempt(REJECTED)), [B.NOT_SUBMITTED], id="attempt: what was rejected elsewhere covered nothing"
@@ -330,14 +341,79 @@ CUTTING = InForce(replace(ALIEXPRESS_2021, on_reject_while_live=OnRejectWhileLiv
 )
 def test_what_a_decision_does_to_a_running_broadcast(member: Appearance, keep: LiveEffect, cut: LiveEffect) -> None:
     for in_force, effect in ((ENFORCED, keep), (CUTTING, cut)):
-        answer = admit(room(member), in_force=in_force, now=NOW)
-        assert while_live(answer, policy=in_force.policy) is effect
+        assert on_air(member, in_force) is effect
+
+
+def on_air(member: Appearance, in_force: InForce) -> LiveEffect:
+    """What the gate's answer does to a broadcast that began a day ago."""
+    asked = room(member, airs_at=ago(1))
+    answer = admit(asked, in_force=in_force, now=NOW)
+    return while_live(answer, question=asked, policy=in_force.policy, since=ago(1))
+
+
+FELL = {"days_ago": 2.0, "decided_at": ago(0.5)}  # handed in before the broadcast, refused in it
+AGAIN = attempt(SUBMITTED, days_ago=0.25)
+
+
+@pytest.mark.parametrize(
+    ("member", "effect"),
+    [
+        pytest.param(appearance(attempt(REJECTED, **FELL), AGAIN), LiveEffect.CUT, id="handed in again"),
+        pytest.param(
+            appearance(attempt(REVOKED, **FELL), AGAIN), LiveEffect.CUT, id="an approval taken back, handed in again"
+        ),
+        pytest.param(
+            appearance(attempt(REJECTED, **FELL), anchor_is_chinese=True), LiveEffect.CUT, id="another nationality"
+        ),
+        pytest.param(
+            appearance(attempt(REJECTED, **FELL), attempt(APPROVED, days_ago=0.25)), LiveEffect.NONE, id="made good"
+        ),
+        pytest.param(
+            appearance(attempt(REJECTED, days_ago=3), AGAIN), LiveEffect.NONE, id="refused before it went on air"
+        ),
+        pytest.param(
+            in_china(attempt(REJECTED, **FELL), attempt(APPROVED, PASSPORT_VISA)),
+            LiveEffect.NONE,
+            id="refused on a path that does not apply here",
+        ),
+    ],
+)
+def test_what_was_refused_on_air_is_not_hidden_by_a_new_attempt(member: Appearance, effect: LiveEffect) -> None:
+    # A14: under CUT, where approval is needed
+    assert on_air(member, InForce(replace(CUTTING.policy, submission_suffices=False), launch_at=LAUNCH)) is effect
 
 
 def test_before_the_launch_a_rejection_flags_and_never_cuts() -> None:
     # R30
-    answer = admit(room(appearance(attempt(REJECTED))), in_force=replace(CUTTING, launch_at=None), now=NOW)
-    assert while_live(answer, policy=CUTTING.policy) is LiveEffect.FLAG
+    assert on_air(appearance(attempt(REJECTED)), replace(CUTTING, launch_at=None)) is LiveEffect.FLAG
+
+
+# The same person under another row of the account (X10)
+
+
+def test_what_was_refused_for_good_elsewhere_in_the_account_bars_here() -> None:  # X10
+    forged = attempt(REJECTED, PASSPORT_VISA, found=(F.FORGED_DOCUMENT,), is_retryable=False)
+    assert refused_for(admit(room(ready(others=(forged,))), in_force=OBSERVED, now=NOW)) == [B.REJECTED]
+
+
+def test_a_lesser_refusal_elsewhere_bars_on_its_own_path_alone() -> None:  # X10
+    for path, stands in ((CONTACT, [B.REJECTED]), (PASSPORT_VISA, [])):
+        lesser = attempt(REJECTED, path, found=(F.OTHER,), is_retryable=False)
+        assert refused_for(admit(room(ready(others=(lesser,))), in_force=ENFORCED, now=NOW)) == stands
+
+
+def test_strikes_elsewhere_since_it_was_handed_in_ask_for_approval() -> None:  # A15, X10
+    before, after = (tuple(attempt(REJECTED, days_ago=days) for _ in range(2)) for days in (3, 1))
+    handed_in = attempt(SUBMITTED, days_ago=2)
+    assert refused_for(admit(room(appearance(handed_in, others=before)), in_force=ENFORCED, now=NOW)) == []
+    answer = admit(room(appearance(handed_in, others=after)), in_force=ENFORCED, now=NOW)
+    assert refused_for(answer) == [B.AWAITING_REVIEW]
+
+
+@pytest.mark.parametrize(("rejections", "code"), [(29, B.RESUBMIT), (30, B.ATTEMPTS_EXHAUSTED)])
+def test_at_the_account_s_ceiling_no_attempt_is_left(rejections: int, code: B) -> None:  # X10
+    asked = replace(room(appearance(attempt(REJECTED))), account_rejections=rejections)
+    assert refused_for(admit(asked, in_force=ENFORCED, now=NOW)) == [code]
 
 
 @pytest.mark.parametrize("status", VerificationStatus)

@@ -125,5 +125,5 @@ def test_a_record_names_neither_nationality_nor_anything_but_ids_codes_and_insta
     record = freeze(room(ready(location=IN_CHINA)), in_force=ENFORCED, now=NOW)
     assert set(record["cast"][0]) == {
         *("member_id", "anchor_id", "anchor_is_chinese", "location", "confirmed_at", "has_consent"),
-        *("consent_withdrawn", "is_barred", "is_under_age", "attempts", "cell", "path", "counting"),
+        *("consent_withdrawn", "is_barred", "is_under_age", "attempts", "others", "cell", "path", "counting"),
     }

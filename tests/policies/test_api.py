@@ -1,5 +1,6 @@
 """The policy in force over HTTP: what another one would change is shown first, and then is what it changes."""
 
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -68,6 +69,26 @@ async def test_a_stricter_pack_asks_for_approval_and_a_room_on_air_now(world: Wo
     assert titles(await previewed(world.staff(), "cn-2026")) == ["on air", "submitted"]
 
 
+async def test_what_is_shown_of_the_tried_policy_is_what_that_one_asks_for(world: World) -> None:  # X8
+    shop = await world.seller()
+    ana = await shop.anchor()
+    await world.attempt(ana["id"], "PASSPORT_VISA", "APPROVED", at=world.clock.now - timedelta(days=200))
+    await shop.room(picked(ana["id"], "IN_CHINA"), start=world.tonight())
+    query = """query($input: AdmissionPolicyPreviewInput!) { admissionPolicyPreview(input: $input) { nodes {
+        before { policy { name } }
+        after {
+            policy { name }
+            blockers { code requirement { items { kind } } castMember { verification { status } } }
+        }
+    } } }"""
+    asked = {"input": {"name": "cn-2026", "launchAt": iso(LAUNCHED)}}
+    (change,) = (await world.staff().ask(query, asked))["admissionPolicyPreview"]["nodes"]
+    assert (change["before"]["policy"]["name"], change["after"]["policy"]["name"]) == ("aliexpress-2021", "cn-2026")
+    (blocker,) = change["after"]["blockers"]
+    assert (blocker["code"], blocker["castMember"]["verification"]["status"]) == ("EXPIRED", "EXPIRED")  # six months
+    assert "FACE_CHECK" in [item["kind"] for item in blocker["requirement"]["items"]]
+
+
 async def test_rooms_that_are_over_are_not_asked_about(world: World) -> None:
     shop = await world.seller()
     ended, canceled = [await shop.room(newcomer(name), start=world.tonight()) for name in ("Ana", "Ben")]
@@ -123,10 +144,10 @@ async def test_what_is_no_policy_cannot_be_tried(world: World) -> None:
 
 async def test_a_launch_before_the_rules_were_published_is_refused(
     world: World, boss: asyncpg.Connection
-) -> None:  # A1
+) -> None:  # A1, R30
     before = await contents(boss)
     errors = await world.staff().refused(
-        "ActivatePolicy", name="aliexpress-2021", launchAt="2021-08-31T06:59:59Z", expectedVersion=1
+        "ActivatePolicy", name="aliexpress-2021", launchAt="2021-09-08T06:59:59Z", expectedVersion=1
     )
     assert codes_at(errors) == {("INVALID", "input.launchAt")}
     assert await contents(boss) == before

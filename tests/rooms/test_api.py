@@ -109,6 +109,30 @@ async def test_one_unknown_member_confirms_none(world: World) -> None:
     assert await shown(shop, room) == undone
 
 
+async def test_the_same_member_is_confirmed_once(world: World) -> None:
+    shop, _, _, room = await a_room_of_two(world)
+    member = {"castMemberId": room["cast"][0]["id"], "location": "OUTSIDE_CHINA"}
+    (error,) = await shop.refused("ConfirmCast", liveRoomId=room["id"], members=[member, member])
+    assert (error["code"], error["field"]) == ("INVALID", ["input", "members", "1", "castMemberId"])
+
+
+async def test_the_place_confirmed_is_the_next_one_offered(world: World) -> None:  # A8
+    shop, _, _, room = await a_room_of_two(world)
+    member = {"castMemberId": room["cast"][0]["id"], "location": "IN_CHINA"}
+    await shop.do("ConfirmCast", liveRoomId=room["id"], members=[member])
+    found = await shop.call("RememberedAnchors", {"accountId": shop.account_id})
+    offered = {e["node"]["displayName"]: e["lastLocation"] for e in found["account"]["rememberedAnchors"]["edges"]}
+    assert offered == {"Ana": "IN_CHINA", "Ben": "OUTSIDE_CHINA"}
+
+
+async def test_an_edit_that_changes_nothing_leaves_no_trace(world: World) -> None:
+    shop, _, _, room = await a_room_of_two(world)
+    log = await log_of(shop)
+    for same in ({}, {"title": room["title"]}, {"scheduledStartAt": room["scheduledStartAt"]}):
+        assert (await changed(shop, room, **same))["version"] == room["version"]
+    assert await log_of(shop) == log
+
+
 async def shown(shop: Shop, room: Data) -> Data:
     """The room as the editor reads it, but for the instant at which the gate was asked."""
     found: Data = (await shop.call("RoomForEditing", {"id": room["id"]}))["node"]
@@ -166,6 +190,37 @@ async def test_who_moves_to_china_while_live_passes_the_gate_of_their_new_place(
     await world.attempt(ana["id"], "PASSPORT_VISA", "SUBMITTED")
     await changed(shop, room, cast=cast)
     assert [entry["path"] for entry in (await records_of(shop, room))[-1]["entries"]] == ["PASSPORT_VISA", "CONTACT"]
+
+
+async def test_a_member_undone_before_the_launch_is_confirmed_on_air_so_that_others_can_join(world: World) -> None:
+    shop = await world.seller()
+    ana, ben = await ready(shop, "Ana"), await ready(shop, "Ben")
+    room = await shop.room(picked(ana["id"]), start=world.tonight(8))
+    await changed(shop, room, scheduledStartAt=world.tonight(9))
+    await shop.go_live(room["id"])
+    await world.launch()
+    both = [picked(ana["id"]), picked(ben["id"])]
+    (error,) = await shop.refused("UpdateRoom", liveRoomId=room["id"], cast=both)
+    assert blocked(error) == [("NOT_CONFIRMED", "Ana")]
+    member = {"castMemberId": room["cast"][0]["id"], "location": "OUTSIDE_CHINA"}
+    await shop.do("ConfirmCast", liveRoomId=room["id"], members=[member])  # A10
+    await changed(shop, room, cast=both)
+    moved = [member | {"location": "IN_CHINA"}]
+    (error,) = await shop.refused("ConfirmCast", liveRoomId=room["id"], members=moved)
+    assert blocked(error) == [("PATH_CHANGED", "Ana")], "who moves passes the gate of the new place (A17)"
+
+
+async def test_who_joins_after_midnight_is_asked_about_documents_as_the_start_was(world: World) -> None:  # X2, A17
+    await world.launch()
+    shop = await world.seller()
+    ana, ben = await shop.anchor("Ana"), await ready(shop, "Ben")
+    today = (world.clock.now + timedelta(hours=8)).date()  # in Shanghai
+    await world.attempt(ana["id"], "CONTACT", "APPROVED", location="OUTSIDE_CHINA", last_day=today)
+    room = await shop.room(picked(ana["id"]), start=world.tonight(1))
+    await shop.go_live(room["id"])
+    world.clock.advance(hours=20)
+    assert (await shop.admission(room["id"]))["isAdmitted"]
+    await changed(shop, room, cast=[picked(ana["id"]), picked(ben["id"])])
 
 
 async def test_leaving_and_retitling_while_live_ask_no_gate(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from clients import Client, Data, Shop, picked
@@ -48,7 +49,9 @@ async def test_a_rejection_that_can_be_submitted_again_lets_it_go_on_but_not_sta
     await world.launch()  # aliexpress-2021: on_reject_while_live = KEEP (A14)
     shop, room, _ = await on_air(world)
     (member,) = room["cast"]
+    assert not await flagged(shop, room)
     await world.decide(member["verification"]["id"], "REJECTED", findings=UNANSWERED)
+    assert await flagged(shop, room)
     assert (await shop.do("RenewTicket", liveRoomId=room["id"]))["ticket"]["token"]
     following = await shop.room(picked(member["anchor"]["id"]), start=world.tonight())
     assert blocked(await shop.admission(following["id"])) == [("RESUBMIT", "Ana")]  # R38
@@ -63,11 +66,37 @@ async def test_under_cn_2026_the_same_rejection_cuts(world: World) -> None:  # A
     assert blocked(error) == [("RESUBMIT", "Ana")]
 
 
+async def test_a_cut_is_not_undone_by_handing_in_again_or_by_another_nationality(world: World) -> None:  # A14: CUT
+    await world.policy("cn-2026", launch_at=world.clock.now)
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    attempt = await shop.hand_in_contact(ana["id"], consentVersion="2026-01")
+    await world.decide(attempt["id"], "APPROVED")
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    await shop.go_live(room["id"])
+    await world.decide(attempt["id"], "REVOKED", findings=UNANSWERED)
+    again = await shop.hand_in_contact(ana["id"], consentVersion="2026-01")
+    (error,) = await shop.refused("RenewTicket", liveRoomId=room["id"])
+    assert blocked(error) == [("AWAITING_REVIEW", "Ana")]
+    await shop.do("ChangeAnchor", anchorId=ana["id"], nationality="CN")
+    (error,) = await shop.refused("RenewTicket", liveRoomId=room["id"])
+    assert blocked(error) == [("PATH_CHANGED", "Ana")]
+    await shop.do("ChangeAnchor", anchorId=ana["id"], nationality="ES")
+    await world.decide(again["id"], "APPROVED")
+    assert (await shop.do("RenewTicket", liveRoomId=room["id"]))["ticket"]["token"], "made good"
+
+
 async def test_consent_withdrawn_while_live_flags_and_goes_on(world: World) -> None:  # A14
     await world.launch()
     shop, room, _ = await on_air(world)
     await world.anchor_row(room["cast"][0]["anchor"]["id"], consent_withdrawn_at=world.clock())
     assert (await shop.do("RenewTicket", liveRoomId=room["id"]))["ticket"]["token"]
+    assert await flagged(shop, room)
+
+
+async def flagged(shop: Shop, room: Data) -> bool:
+    found: bool = (await shop.call("RoomForEditing", {"id": room["id"]}))["node"]["isFlagged"]
+    return found
 
 
 async def test_what_time_alone_brings_ends_no_broadcast(world: World) -> None:  # A14 names rejections only
@@ -171,3 +200,55 @@ async def test_a_body_without_a_ticket_is_a_bad_request(world: World, body: byte
     media = world.staff("MEDIA")
     answer = await media.http.post("/tickets/check", content=body, headers=media.headers())
     assert answer.status_code == 400
+
+
+# While others hold the room
+
+
+async def test_the_check_does_not_wait_for_who_changes_the_room(world: World, boss: asyncpg.Connection) -> None:
+    _, _, ticket = await on_air(world)
+    async with boss.transaction():
+        await boss.execute("SELECT FROM live_rooms, accounts, policy_in_force FOR UPDATE")
+        assert (await check(world.staff("MEDIA"), ticket)).json()["active"]
+
+
+async def test_a_database_that_is_busy_is_said_so(world: World, boss: asyncpg.Connection) -> None:
+    _, _, ticket = await on_air(world)
+    async with boss.transaction():
+        await boss.execute("LOCK TABLE live_rooms IN ACCESS EXCLUSIVE MODE")
+        answer = await check(world.staff("MEDIA"), ticket)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "BUSY")
+
+
+# Ending by others
+
+
+@pytest.mark.parametrize("permission", ["MEDIA", "REVIEW", "REVIEW_LEAD", "ADMINISTER"])
+async def test_the_media_server_and_staff_may_end_a_broadcast(world: World, permission: str) -> None:  # A14
+    shop, room, ticket = await on_air(world)
+    done = await world.staff(permission).do("EndRoom", liveRoomId=room["id"])
+    assert done["liveRoom"]["status"] == "ENDED"
+    shown = (await shop.call("RoomForEditing", {"id": room["id"]}))["node"]
+    assert (shown["status"], shown["endReason"]) == ("ENDED", "STAFF")
+    assert (await check(world.staff("MEDIA"), ticket)).json() == {"active": False, "reason": "NOT_LIVE"}
+
+
+async def test_who_may_only_look_on_ends_nothing(world: World) -> None:
+    shop, room, _ = await on_air(world)
+    for client in (world.staff("AUDIT"), await world.seller()):
+        (error,) = await client.refused("EndRoom", liveRoomId=room["id"])
+        assert error["code"] == "NOT_FOUND"
+    assert (await shop.call("RoomForEditing", {"id": room["id"]}))["node"]["status"] == "LIVE"
+
+
+@pytest.mark.parametrize(
+    "field", ["cast { id }", "account { id }", "admission { isAdmitted }", "admissionRecords { id }"]
+)
+async def test_who_ends_a_broadcast_and_reads_nothing_is_told_so_instead_of_something_wrong(
+    world: World, field: str
+) -> None:
+    _, room, _ = await on_air(world)
+    end = "mutation($id: ID!) { liveRoomEnd(input: {liveRoomId: $id}) { liveRoom { id %s } userErrors { code } } }"
+    answer = (await world.staff("MEDIA").post(end % field, {"id": room["id"]})).json()
+    assert answer["data"]["liveRoomEnd"] == {"liveRoom": None, "userErrors": []}
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["PERMISSION_DENIED"]

@@ -243,6 +243,7 @@ async def test_after_nine_attempts_a_lead_must_unlock(world: World) -> None:  # 
     assert (error["code"], error["field"]) == ("TOO_MANY_ATTEMPTS", ["input", "anchorId"])
     assert blocked(await shop.admission(room["id"])) == [("ATTEMPTS_EXHAUSTED", "Ana")]
     await world.anchor_row(ana["id"], unlocked_at=world.clock())
+    assert blocked(await shop.admission(room["id"])) == [("RESUBMIT", "Ana")], "the gate knows of the unlock"
     assert (await shop.hand_in_contact(ana["id"]))["status"] == "SUBMITTED"
 
 
@@ -286,6 +287,145 @@ async def test_who_was_rejected_for_good_does_not_come_again_under_another_row(w
         assert (error["code"], error["field"]) == ("INVALID_STATE", ["input", "anchorId"])
 
 
+async def test_a_bar_reaches_the_same_person_where_they_handed_in_before(world: World) -> None:  # X10
+    shop = await world.seller("CN")  # before the launch as well
+    ana, anita, carmen = [await shop.anchor(name) for name in ("Ana", "Anita", "Carmen")]
+    attempt = await shop.hand_in_contact(ana["id"], email="other@example.com")
+    await shop.hand_in_contact(anita["id"], legalName="ANA  GARCIA")  # accents and spaces do not make another person
+    await shop.hand_in_contact(carmen["id"], legalName="Carmen Ruiz", email="carmen@example.com")
+    room = await shop.room(picked(anita["id"]), picked(carmen["id"]), start=world.tonight())
+    assert room["admission"]["isAdmitted"]
+    await world.decide(attempt["id"], "REJECTED", findings=[("IMPERSONATION", "LEGAL_NAME")], is_retryable=False)
+    assert blocked(await shop.admission(room["id"])) == [("REJECTED", "Anita")]
+    (error,) = await shop.refused("GoLive", liveRoomId=room["id"])
+    assert blocked(error) == [("REJECTED", "Anita")]
+
+
+async def test_a_bar_by_a_revocation_reaches_them_too(world: World) -> None:  # X10
+    shop = await world.seller("CN")
+    ana, anita = await shop.anchor("Ana"), await shop.anchor("Anita")
+    attempt = await shop.hand_in_contact(ana["id"])
+    await shop.hand_in_contact(anita["id"])
+    await world.decide(attempt["id"], "APPROVED")
+    await world.decide(attempt["id"], "REVOKED", findings=[("FORGED_DOCUMENT", "LEGAL_NAME")])
+    room = await shop.room(picked(ana["id"]), picked(anita["id"]), start=world.tonight())
+    assert blocked(room["admission"]) == [("REJECTED", "Ana"), ("REJECTED", "Anita")]
+
+
+async def test_strikes_reach_the_same_person_where_they_handed_in_before(world: World) -> None:  # A15, X10
+    await world.launch()
+    shop = await world.seller("CN")
+    anita = await shop.anchor("Anita")
+    await shop.hand_in_contact(anita["id"])
+    room = await shop.room(picked(anita["id"]), start=world.tonight())
+    await rejected(world, shop, await shop.anchor("Ana"), 2)
+    assert blocked(await shop.admission(room["id"])) == [("AWAITING_REVIEW", "Anita")]
+
+
+async def test_colleagues_who_share_a_mailbox_do_not_use_up_each_other_s_attempts(world: World) -> None:  # L10, X10
+    await world.launch()
+    shop = await world.seller("CN")
+    studio = {"email": "studio@example.com"}
+    for number in range(10):
+        anchor = await shop.anchor(f"Anchor {number}")
+        attempt = await shop.hand_in_contact(anchor["id"], legalName=f"Name {number}", **studio)
+        await world.decide(attempt["id"], "APPROVED")
+    ana = await shop.anchor("Ana")
+    for _ in range(2):
+        attempt = await shop.hand_in_contact(ana["id"], **studio)
+        await world.decide(attempt["id"], "REJECTED", findings=UNANSWERED)
+    colleague = await shop.anchor("Bea")
+    attempt = await shop.hand_in_contact(colleague["id"], legalName="Bea Ruiz", **studio)
+    await world.decide(attempt["id"], "APPROVED")  # of the colleague, so it clears nothing of Ana's
+    await shop.hand_in_contact(ana["id"], **studio)
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    assert blocked(room["admission"]) == [("AWAITING_REVIEW", "Ana")]
+
+
+async def test_a_lesser_refusal_on_another_path_does_not_keep_contact_data_out(world: World) -> None:  # ADR 10.3
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    glare = [("IMAGE_GLARE", "PASSPORT")]
+    await world.attempt(ana["id"], "PASSPORT_VISA", "REJECTED", findings=glare, is_retryable=False)
+    assert (await shop.hand_in_contact(ana["id"]))["status"] == "SUBMITTED"
+
+
+async def test_at_the_account_s_ceiling_the_gate_says_that_no_attempt_is_left(world: World) -> None:  # X10
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    await world.attempt(ana["id"], "CONTACT", "REJECTED", findings=UNANSWERED)
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    assert blocked(room["admission"]) == [("RESUBMIT", "Ana")]
+    for number in range(29):
+        anchor = await shop.anchor(f"Anchor {number}")
+        await world.attempt(anchor["id"], "CONTACT", "REJECTED", findings=UNANSWERED)
+    assert blocked(await shop.admission(room["id"])) == [("ATTEMPTS_EXHAUSTED", "Ana")]
+    preview = await world.staff().call("PreviewPolicy", {"input": {"name": "aliexpress-2021"}})
+    assert preview["admissionPolicyPreview"]["newlyAdmitted"] == 1
+
+
+# After a rejection (R37)
+
+
+async def test_what_a_rejection_did_not_name_need_not_be_sent_again(world: World, boss: Any) -> None:  # R37, L12
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    first = await shop.hand_in_contact(ana["id"], email="wrong@example.com")
+    await world.decide(first["id"], "REJECTED", findings=UNANSWERED)
+    again = await sent(shop, ana, {"email": "right@example.com"})
+    assert again["userErrors"] == []
+    shown = await shop.ask(
+        "query($id: ID!) { node(id: $id) { ... on ContactVerification { legalName email status } } }",
+        {"id": again["verification"]["id"]},
+    )
+    assert shown["node"] == {"legalName": "Ana García", "email": "right@example.com", "status": "SUBMITTED"}
+    marks = await boss.fetch("SELECT DISTINCT name_fingerprint FROM verifications")
+    assert len(marks) == 1, "the person is known again"
+
+
+async def test_what_it_named_is_required_and_what_is_sent_empty_is_not_kept(world: World) -> None:  # R35, R37
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    first = await shop.hand_in_contact(ana["id"])
+    await world.decide(first["id"], "REJECTED", findings=UNANSWERED)
+    refused = await sent(shop, ana, {"legalName": " "})
+    contact = "input.evidence.contact"
+    assert codes_at(refused["userErrors"]) == {("REQUIRED", f"{contact}.legalName"), ("REQUIRED", f"{contact}.email")}
+
+
+@pytest.mark.parametrize("findings", [[], [("NATIONALITY_MISMATCH", "NATIONALITY")]])
+async def test_nothing_is_kept_that_the_rejection_named_or_where_it_named_nothing(
+    world: World, findings: list[Any]
+) -> None:
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    first = await shop.hand_in_contact(ana["id"])
+    await world.decide(first["id"], "REJECTED", findings=findings)
+    refused = await sent(shop, ana, {})
+    missing = {".".join(error["field"][3:]) for error in refused["userErrors"]}
+    assert missing == ({"nationality"} if findings else {"legalName", "nationality", "email"})
+
+
+async def test_what_was_rejected_for_another_nationality_leaves_nothing(world: World) -> None:  # R2
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    first = await shop.hand_in_contact(ana["id"])
+    await world.decide(first["id"], "REJECTED", findings=UNANSWERED)
+    await shop.do("ChangeAnchor", anchorId=ana["id"], nationality="FR")
+    refused = await sent(shop, ana, {"email": "right@example.com"})
+    assert len(refused["userErrors"]) == 2
+
+
+async def sent(shop: Shop, anchor: Data, contact: Data) -> Data:
+    """What comes of handing in only these items."""
+    given = {"anchorId": anchor["id"], "location": "OUTSIDE_CHINA", "entryPoint": "ROOM_EDITOR"}
+    found: Data = (await shop.call("SubmitVerification", {"input": given | {"evidence": {"contact": contact}}}))[
+        "verificationSubmit"
+    ]
+    return found
+
+
 # Which attempt counts (the gate), where the rows are many
 
 
@@ -325,3 +465,24 @@ async def test_a_person_known_to_be_too_young_is_not_admitted_by_a_later_attempt
     await shop.do("UpdateRoom", liveRoomId=room["id"], cast=[picked(ana["id"])])
     await shop.hand_in_contact(ana["id"])
     assert ("UNDER_MINIMUM_AGE", "Ana") in blocked(await shop.admission(room["id"]))
+
+
+async def test_a_person_known_to_be_too_young_stays_so_when_the_attempt_is_withdrawn(world: World) -> None:  # X9
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    attempt = await world.attempt(ana["id"], "PASSPORT_VISA", "SUBMITTED", is_under_age=True)
+    await shop.do("CancelVerification", verificationId=attempt, expectedVersion=1)
+    await shop.hand_in_contact(ana["id"])
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    assert blocked(room["admission"]) == [("UNDER_MINIMUM_AGE", "Ana")]
+
+
+async def test_a_nationality_that_changes_the_path_says_so(world: World) -> None:  # the gate: PATH_CHANGED
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = await ready(shop)
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    await shop.do("ChangeAnchor", anchorId=ana["id"], nationality="CN")
+    assert blocked(await shop.admission(room["id"])) == [("PATH_CHANGED", "Ana")]
+    await shop.do("ChangeAnchor", anchorId=ana["id"], nationality="ES")
+    assert (await shop.admission(room["id"]))["isAdmitted"]

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, or_
+from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, column, or_
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from greenroom.access import Actor, Permission, account_id_of, need
@@ -34,27 +35,22 @@ async def register_account(
     if found := [*problems, *of_name, *of_nationality]:
         return Refused(tuple[Problem, ...](found))
     account_id = account_id_of(external_id)
-    row = (await tx.exec(select(Account).where(Account.account_id == account_id).with_for_update())).one_or_none()
-    was = row and standing_of(row.kind, row.nationality)
-    if row is None:
-        row = Account(
-            account_id=account_id,
-            external_id=external_id,
-            kind=kind,
-            nationality=nationality,
-            name=name,
-            search_name=folded(name),
-            created_at=now,
-        )
-        tx.add(row)
-    elif (row.kind, row.nationality, row.name) == (kind, nationality, name):
-        return account_id
-    else:
-        row.kind, row.nationality, row.name, row.search_name = kind, nationality, name, folded(name)
-        row.version += 1
+    known = {"kind": kind, "nationality": nationality, "name": name, "search_name": folded(name)}
+    first = insert(Account).values(account_id=account_id, external_id=external_id, version=1, created_at=now, **known)
+    added: Any = first.on_conflict_do_nothing().returning(column("account_id"))  # of two at once the second waits here
     became = standing_of(kind, nationality)
-    action = "ACCOUNT_CHANGED" if was else "ACCOUNT_REGISTERED"
-    await record(tx, action, "Account", account_id, account_id=account_id, by=by, now=now, was=was, became=became)
+    place = ("Account", account_id)
+    if (await tx.exec(added)).one_or_none():
+        await record(tx, "ACCOUNT_REGISTERED", *place, account_id=account_id, by=by, now=now, became=became)
+        return account_id
+    row = (await tx.exec(select(Account).where(Account.account_id == account_id).with_for_update())).one()
+    if (row.kind, row.nationality, row.name) == (kind, nationality, name):
+        return account_id
+    was, has_moved = standing_of(row.kind, row.nationality), row.nationality != nationality
+    row.kind, row.nationality, row.name, row.search_name = kind, nationality, name, folded(name)
+    row.version += 1
+    changed: Any = {"was": was, "became": became, "is_nationality_changed": has_moved}
+    await record(tx, "ACCOUNT_CHANGED", *place, account_id=account_id, by=by, now=now, **changed)
     return account_id
 
 

@@ -154,15 +154,16 @@ async def give_consent(tx: Transaction, key: Key, *, notice_version: str, by: Ac
     if refused := stands(row, None):
         return refused
     policy = (await in_force(tx)).policy
+    had_agreed = has_agreed(row, policy)
     if problem := agree(row, notice_version, policy=policy, at=("input", "noticeVersion"), now=now):
         return Refused.of(problem)
-    if row.consented_at == now:
+    if not had_agreed:
         await record_consent(tx, row, by=by, now=now)
     return row.id
 
 
 def agree(row: Anchor, version: str, *, policy: Policy, at: Path, now: datetime) -> Problem | None:
-    """Put consent to this version on file. `consented_at` is `now` exactly where it was not there before."""
+    """Put consent to this version on file, where it is not there yet."""
     if version != policy.notice_version:
         return invalid(at, NOTICE_UNKNOWN, requirement=RequirementKind.CONSENT, version=policy.notice_version)
     if not has_agreed(row, policy):

@@ -36,6 +36,7 @@ from greenroom.law.terms import (
 )
 from greenroom.sealing import KeyWrapping, Pepper, Seal, context_of, new_data_key
 from greenroom.text import folded
+from greenroom.verifications.actions import email_mark, name_mark
 
 EXTERNAL_ID: Final = "crowd-{:05}"  # from crowd-00001 on
 ANCHORS, ANCHORS_OF_AN_AGENCY, AGENCY_EVERY = 10, 55, 100  # 209,000 for 20,000 accounts
@@ -206,14 +207,14 @@ class Block:
         data_key = new_data_key()
         wrapped = await self._keys.wrap(data_key, context=context_of(account_id, person.id))
         self.rows["anchor_keys"].append((account_id, person.id, *wrapped))
-        seal, account = Seal(data_key), str(account_id)
+        seal = Seal(data_key)
         name = seal.seal(legal_name, account_id=account_id, anchor_id=person.id, column="legal_name")
-        mark = self._pepper.fingerprint("name", account, legal_name, person.nationality)
+        mark = name_mark(self._pepper, account_id, legal_name, person.nationality)
         if person.path is VerificationPath.PASSPORT_VISA:
             return name, None, mark, None
         address = f"anchor.{person.id.hex[-12:]}@example.com"
         email = seal.seal(address, account_id=account_id, anchor_id=person.id, column="email")
-        return name, email, mark, self._pepper.fingerprint("email", account, address)
+        return name, email, mark, email_mark(self._pepper, account_id, address)
 
     def _verification(self, account_id: UUID, person: Person, status: VerificationStatus, sealed: Row) -> None:
         at, id = person.handed_in_at, self._id(person.handed_in_at)

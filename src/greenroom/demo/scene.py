@@ -32,7 +32,15 @@ from greenroom.law.terms import (
     VerificationStatus,
 )
 from greenroom.rooms.actions import Pick, create_room, end_room, go_live
-from greenroom.verifications.actions import Begun, ContactEvidence, Safe, record_status, seal_of, submit_contact
+from greenroom.verifications.actions import (
+    Begun,
+    ContactEvidence,
+    Safe,
+    name_mark,
+    record_status,
+    seal_of,
+    submit_contact,
+)
 from greenroom.verifications.tables import Review, Verification
 
 IN_CHINA, OUTSIDE = BroadcastLocation
@@ -201,7 +209,7 @@ async def handed_in(
     if safe and legal_name:
         seal = await seal_of(tx, anchor, keys=safe.keys)
         row.legal_name = seal.seal(legal_name, account_id=key.account_id, anchor_id=key.id, column="legal_name")
-        row.name_fingerprint = safe.pepper.fingerprint("name", str(key.account_id), legal_name, anchor.nationality)
+        row.name_fingerprint = name_mark(safe.pepper, key.account_id, legal_name, anchor.nationality)
     tx.add(row)
     at = Key(key.account_id, row.id)
     await record_status(tx, row.id, key.id, path, was=None, status=row.status, key=at, by=by, now=now)

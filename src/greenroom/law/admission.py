@@ -1,7 +1,7 @@
 """Admission: may this room go on air, and if not, everything that stands against it."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias, assert_never
@@ -19,7 +19,7 @@ from greenroom.law.attempts import (
 )
 from greenroom.law.basis import RuleBasis
 from greenroom.law.paths import Case, Cell, cell_for
-from greenroom.law.policies import InForce, OnRejectWhileLive, PerRoom, Policy
+from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, InForce, OnRejectWhileLive, PerRoom, Policy
 from greenroom.law.terms import (
     AccountKind,
     AdmissionBlockerCode,
@@ -60,6 +60,7 @@ class Appearance:
     has_consent: bool = False  # to the notice in force
     consent_withdrawn: bool = False
     attempts: tuple[Attempt, ...] = ()  # in any order, on any path
+    others: tuple[Attempt, ...] = ()  # refused ones of the same person under another row of the account (X10)
     is_barred: bool = False  # the person is, in whatever account (X10)
     is_under_age: bool | None = None  # on the day of the broadcast; None: no date of birth is known (X9)
 
@@ -71,6 +72,7 @@ class Question:
     account_kind: AccountKind
     account_is_chinese: bool
     airs_at: datetime
+    account_rejections: int = 0  # of the account, in the days that its ceiling looks back (X10)
     cast: tuple[Appearance, ...]
 
 
@@ -141,14 +143,48 @@ class LiveEffect(StrEnum):
     CUT = "CUT"
 
 
-def while_live(admission: Admission, *, policy: Policy) -> LiveEffect:
-    """Return the gravest effect on a running broadcast; what is only recorded flags at most (R30, R39, A14)."""
+def while_live(admission: Admission, *, question: Question, policy: Policy, since: datetime) -> LiveEffect:
+    """Return the gravest effect on a broadcast that runs `since` then; what is only recorded flags at most (A14)."""
+    fallen = {member.member_id for member in question.cast if has_fallen(member, since=since)}
     refusing = admission.blockers if isinstance(admission, Refused) else ()
-    effects = {live_effect(blocker.code, policy) for blocker in refusing}
+    effects = {effect_of(blocker, fallen, policy) for blocker in refusing}
     if LiveEffect.CUT in effects:
         return LiveEffect.CUT
-    effects |= {live_effect(blocker.code, policy) for blocker in admission.would_block}
+    effects |= {effect_of(blocker, fallen, policy) for blocker in admission.would_block}
     return LiveEffect.FLAG if effects - {LiveEffect.NONE} else LiveEffect.NONE
+
+
+def has_fallen(member: Appearance, *, since: datetime) -> bool:
+    """Say whether something of this anchor was refused in the broadcast, and nothing approved on that path since."""
+    refused = (VerificationStatus.REJECTED, VerificationStatus.REVOKED)
+    return any(
+        fall.status in refused
+        and fall.decided_at is not None
+        and fall.decided_at >= since
+        and not any(
+            made_good.path is fall.path
+            and made_good.status is VerificationStatus.APPROVED
+            and made_good.decided_at is not None
+            and made_good.decided_at >= fall.decided_at
+            for made_good in member.attempts
+        )
+        for fall in member.attempts
+    )
+
+
+def effect_of(blocker: Blocker, fallen: Set[UUID | None], policy: Policy) -> LiveEffect:
+    """Return what a blocker does: one that hides a refusal behind a new attempt or path does what the refusal did."""
+    hides = blocker.member_id in fallen and blocker.code in UNPROVED
+    return live_effect(AdmissionBlockerCode.RESUBMIT if hides else blocker.code, policy)
+
+
+UNPROVED: Final = frozenset(
+    {
+        AdmissionBlockerCode.NOT_SUBMITTED,
+        AdmissionBlockerCode.PATH_CHANGED,
+        AdmissionBlockerCode.AWAITING_REVIEW,
+    }
+)
 
 
 def live_effect(code: AdmissionBlockerCode, policy: Policy) -> LiveEffect:
@@ -181,7 +217,7 @@ class Facts:
     appearance: Appearance
     cell: Cell
     attempt: Attempt | None
-    airs_at: datetime
+    question: Question
     policy: Policy
     now: datetime
 
@@ -197,7 +233,7 @@ def facts_of(appearance: Appearance, *, question: Question, policy: Policy, now:
         airs_at=question.airs_at,
         picked_at=appearance.confirmed_at,
     )
-    return Facts(appearance, cell, attempt, question.airs_at, policy, now)
+    return Facts(appearance, cell, attempt, question, policy, now)
 
 
 def cell_of(appearance: Appearance, *, question: Question, policy: Policy) -> Cell:
@@ -221,11 +257,14 @@ def verification(facts: Facts) -> AdmissionBlockerCode | None:
         case VerificationStatus.APPROVED:
             return None
         case VerificationStatus.SUBMITTED:  # R33, unless approval is needed (A12, A15)
-            return AdmissionBlockerCode.AWAITING_REVIEW if needs_approval(attempt, facts.policy) else None
+            return AdmissionBlockerCode.AWAITING_REVIEW if needs_approval(attempt, facts) else None
         case VerificationStatus.REJECTED:  # R38
             if is_final(attempt):
                 return None  # the bar's
-            is_exhausted = attempt.attempts >= facts.policy.max_attempts
+            is_exhausted = (
+                attempt.attempts >= facts.policy.max_attempts
+                or facts.question.account_rejections >= ACCOUNT_REJECTIONS_MAX
+            )
             return AdmissionBlockerCode.ATTEMPTS_EXHAUSTED if is_exhausted else AdmissionBlockerCode.RESUBMIT
         case VerificationStatus.EXPIRED:
             return AdmissionBlockerCode.EXPIRED
@@ -238,18 +277,30 @@ def verification(facts: Facts) -> AdmissionBlockerCode | None:
 
 
 def is_covered_elsewhere(facts: Facts) -> bool:
-    """Say whether the anchor has what another path asks for: then it is the path that changed."""
+    """Say whether the anchor has what another path asks for: then place or nationality, and so the path, changed."""
     if not facts.appearance.attempts:
         return False
+    attempts = [replace(attempt, is_for_nationality=True) for attempt in facts.appearance.attempts]
     others = (path for path in VerificationPath if path is not facts.cell.path)
-    held = (counting(facts.appearance.attempts, path, policy=facts.policy, now=facts.now) for path in others)
+    held = (counting(attempts, path, policy=facts.policy, now=facts.now) for path in others)
     valid = (VerificationStatus.SUBMITTED, VerificationStatus.APPROVED)
     return any(attempt.status in valid for attempt in held if attempt)
 
 
-def needs_approval(attempt: Attempt, policy: Policy) -> bool:
-    """Say whether having submitted is not enough: by the policy (A12), or after too many rejections (A15)."""
-    return not policy.submission_suffices or attempt.strikes >= policy.strikes
+def needs_approval(attempt: Attempt, facts: Facts) -> bool:
+    """Say whether having submitted is not enough: by the policy (A12), or after too many rejections (A15).
+
+    Its strikes were counted when it was handed in; since then the same person can be refused under another row (X10).
+    """
+    since = [
+        other
+        for other in facts.appearance.others
+        if other.path is attempt.path
+        and other.status is VerificationStatus.REJECTED
+        and None not in (other.decided_at, attempt.submitted_at)
+        and other.decided_at > attempt.submitted_at  # type: ignore[operator]  # neither is None
+    ]
+    return not facts.policy.submission_suffices or attempt.strikes + len(since) >= facts.policy.strikes
 
 
 def consent(facts: Facts) -> AdmissionBlockerCode | None:
@@ -262,7 +313,7 @@ def documents(facts: Facts) -> AdmissionBlockerCode | None:
     attempt = facts.attempt
     if attempt is None or attempt.status not in (VerificationStatus.SUBMITTED, VerificationStatus.APPROVED):
         return None
-    if outlasts(attempt, facts.airs_at):
+    if outlasts(attempt, facts.question.airs_at):
         return None
     return AdmissionBlockerCode.DOCUMENT_EXPIRES_BEFORE_BROADCAST
 
@@ -282,8 +333,9 @@ def bar(facts: Facts) -> AdmissionBlockerCode | None:
 
 
 def final_ones(facts: Facts) -> Iterator[Attempt]:
-    """Yield the attempts that were rejected for good: on this path, or for what bars the person on any."""
-    for attempt in facts.appearance.attempts:
+    """Yield what was rejected for good, of this row or another of the same person: on this path, or for what bars them
+    on any."""
+    for attempt in (*facts.appearance.attempts, *facts.appearance.others):
         if has_final_finding(attempt) or (attempt.path is facts.cell.path and is_final(attempt)):
             yield attempt
 

@@ -37,6 +37,7 @@ class Attempt:
     attempts: int = 1  # handed-in attempts on this path so far, this one included; canceled ones do not count
     findings: tuple[Finding, ...] = ()
     has_email: bool = False
+    is_for_nationality: bool = True  # handed in for the nationality that the anchor has now
     provided: frozenset[RequirementKind] = frozenset()  # of a draft: the items that are in already (A26)
 
 
@@ -117,17 +118,16 @@ def is_fresh(attempt: Attempt, picked_at: datetime) -> bool:
 
 
 def was_handed_in(attempt: Attempt) -> bool:
-    """Say whether the attempt can count: a draft or a canceled one never displaces another; a superseded one is out."""
+    """Say whether the attempt can count: a draft or a canceled one never displaces another; a superseded one is out.
+
+    One for another nationality than the anchor's admits nobody, but what was refused stays refused.
+    """
     match attempt.status:
         case VerificationStatus.DRAFT | VerificationStatus.CANCELED | VerificationStatus.SUPERSEDED:
             return False
-        case (
-            VerificationStatus.SUBMITTED
-            | VerificationStatus.APPROVED
-            | VerificationStatus.REJECTED
-            | VerificationStatus.EXPIRED
-            | VerificationStatus.REVOKED
-        ):
+        case VerificationStatus.SUBMITTED | VerificationStatus.APPROVED:
+            return attempt.is_for_nationality
+        case VerificationStatus.REJECTED | VerificationStatus.EXPIRED | VerificationStatus.REVOKED:
             return True
         case _:
             assert_never(attempt.status)
@@ -140,6 +140,7 @@ def covers(attempt: Attempt, path: VerificationPath) -> bool:
         and attempt.path is VerificationPath.PASSPORT_VISA
         and attempt.status is VerificationStatus.APPROVED
         and attempt.has_email
+        and attempt.is_for_nationality
     )
 
 
@@ -155,8 +156,10 @@ def is_good(attempt: Attempt, *, policy: Policy, airs_at: datetime | None, picke
 def concerns_only_itself(attempt: Attempt) -> bool:
     """Say whether an older approval keeps counting behind this attempt (R24)."""
     match attempt.status:
-        case VerificationStatus.REJECTED | VerificationStatus.REVOKED:
+        case VerificationStatus.REJECTED:
             return not is_final(attempt) and bool(attempt.findings) and all(only_itself(attempt.findings))
+        case VerificationStatus.REVOKED:
+            return False  # an approval taken back: nothing older, passed late, brings it back
         case _:  # not decided yet, or ended with time: that says nothing of the older one
             return True
 

@@ -63,6 +63,7 @@ def freeze(question: Question, *, in_force: InForce, now: datetime) -> Record:
         "account_kind": question.account_kind,
         "account_is_chinese": question.account_is_chinese,
         "airs_at": instant(question.airs_at),
+        "account_rejections": question.account_rejections,
         "cast": [frozen_appearance(member, question, in_force.policy, now) for member in question.cast],
         "is_admitted": isinstance(answer, Admitted),
         "would_block": [frozen_blocker(blocker) for blocker in answer.would_block],
@@ -80,6 +81,7 @@ def thaw(record: Record, *, packs: Mapping[str, Policy] = PACKS) -> Thawed:
         account_kind=AccountKind(record["account_kind"]),
         account_is_chinese=record["account_is_chinese"],
         airs_at=datetime.fromisoformat(record["airs_at"]),
+        account_rejections=record["account_rejections"],
         cast=tuple(thawed_appearance(member) for member in record["cast"]),
     )
     in_force = InForce(packs[record["policy"]], launch_at=at(record["launch_at"]), revision=record["revision"])
@@ -107,6 +109,7 @@ def frozen_appearance(member: Appearance, question: Question, policy: Policy, no
         "is_barred": member.is_barred,
         "is_under_age": member.is_under_age,
         "attempts": [frozen_attempt(attempt) for attempt in member.attempts],
+        "others": [frozen_attempt(attempt) for attempt in member.others],
         "cell": cell.number,
         "path": cell.path,
         "counting": None if attempt is None else {"id": str(attempt.id), "status": attempt.status},
@@ -126,6 +129,7 @@ def thawed_appearance(member: Record) -> Appearance:
         is_barred=member["is_barred"],
         is_under_age=member["is_under_age"],
         attempts=tuple(thawed_attempt(attempt) for attempt in member["attempts"]),
+        others=tuple(thawed_attempt(attempt) for attempt in member["others"]),
     )
 
 
@@ -144,6 +148,7 @@ def frozen_attempt(attempt: Attempt) -> Record:
         "attempts": attempt.attempts,
         "findings": [{"code": finding.code, "requirement": finding.requirement} for finding in attempt.findings],
         "has_email": attempt.has_email,
+        "is_for_nationality": attempt.is_for_nationality,
         "provided": sorted(attempt.provided),
     }
 
@@ -164,6 +169,7 @@ def thawed_attempt(attempt: Record) -> Attempt:
         attempts=attempt["attempts"],
         findings=tuple(thawed_finding(finding) for finding in attempt["findings"]),
         has_email=attempt["has_email"],
+        is_for_nationality=attempt["is_for_nationality"],
         provided=frozenset(RequirementKind(kind) for kind in attempt["provided"]),
     )
 

@@ -18,11 +18,11 @@ from greenroom.db import Database, Read, Record, Scope, Transaction
 from greenroom.errors import LAUNCH_PUBLICITY, POLICY_UNKNOWN, Refused, Stale, invalid
 from greenroom.events.actions import record
 from greenroom.inforce import PolicyInForce
-from greenroom.law.policies import PACKS, InForce
+from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW, PACKS, InForce
 from greenroom.law.terms import LiveRoomStatus
 from greenroom.rooms.gate import Verdict, by_anchor, cast, judge, planned
 from greenroom.rooms.tables import CastMember, LiveRoom
-from greenroom.verifications.actions import candidates
+from greenroom.verifications.actions import gate_candidates
 
 PREVIEW = Scope(reading="policy_preview")
 ROOMS_MAX = 10_000
@@ -63,7 +63,7 @@ def wrong(name: str, launch_at: datetime | None) -> Any:
     pack = PACKS.get(name)
     if pack is None:
         return invalid(("input", "name"), POLICY_UNKNOWN, known=", ".join(PACKS))
-    if launch_at and pack.publicity_from and launch_at < pack.publicity_from:
+    if launch_at and pack.publicity_until and launch_at < pack.publicity_until:
         return invalid(("input", "launchAt"), LAUNCH_PUBLICITY)
     return None
 
@@ -123,7 +123,8 @@ async def answers(
     for m in await db.rows(CASTS, PREVIEW, room_ids=[r["id"] for r in rooms]):
         members.setdefault(m["room_id"], []).append(m)
     anchors = [m["id"] for found in members.values() for m in found]
-    attempts = by_anchor(await db.rows(CANDIDATES, PREVIEW, anchor_ids=anchors))
+    since = now - ACCOUNT_REJECTIONS_WINDOW
+    attempts = by_anchor(await db.rows(CANDIDATES, PREVIEW, anchor_ids=anchors, since=since))
     before, after = policies
 
     def answer(room: Record, policy: InForce) -> Verdict:
@@ -160,4 +161,4 @@ AHEAD_BEYOND = Read(
 )
 ACCOUNTS = Read(select(Account).where(col(Account.account_id) == any_(bindparam("ids", type_=IDS))))
 CASTS = Read(cast(of_account=False).order_by(col(CastMember.position)))
-CANDIDATES = Read(candidates(of_account=False))
+CANDIDATES = Read(gate_candidates(of_account=False))

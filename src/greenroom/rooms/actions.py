@@ -37,14 +37,15 @@ from greenroom.errors import (
 )
 from greenroom.events.actions import Link, digest, record
 from greenroom.inforce import in_force
-from greenroom.law.admission import LiveEffect, while_live
+from greenroom.law.admission import LiveEffect
 from greenroom.law.confirmation import confirmation_after
 from greenroom.law.evidence import freeze
+from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW
 from greenroom.law.terms import BroadcastLocation, EndReason, LiveRoomStatus
 from greenroom.rooms.gate import CAST, CAST_LOCKED, Verdict, by_anchor, judge
 from greenroom.rooms.tables import AdmissionRecord, CastMember, LiveRoom
 from greenroom.text import one_line
-from greenroom.verifications.actions import CANDIDATES
+from greenroom.verifications.actions import GATE_CANDIDATES
 
 TITLE_LENGTH_MAX = 120
 CAST_SIZE_MAX = 20
@@ -162,11 +163,13 @@ async def picked(
     for index, pick in enumerate(picks):
         at = ("input", "cast", str(index), "anchor")
         found, wrong = taken(pick.anchor, known, account_id=account_id, already=already, at=at, now=now)
+        problems += wrong
+        if found is None:
+            continue
         if found.id in seen:
-            wrong = [invalid((*at, "id"), CAST_REPEATS)]
+            problems.append(invalid((*at, "id"), CAST_REPEATS))
         seen.add(found.id)
         anchors.append(found)
-        problems += wrong
     if not problems:
         tx.add_all(anchors)
     return anchors, problems
@@ -180,16 +183,13 @@ def taken(
     already: frozenset[UUID],
     at: Path,
     now: datetime,
-) -> tuple[Anchor, list[Problem]]:
-    """Return the anchor of one pick with what is wrong with it."""
+) -> tuple[Anchor | None, list[Problem]]:
+    """Return the anchor of one pick, if there is one to pick, with what is wrong with it."""
     if isinstance(asked, NewAnchor):
         return drawn(account_id, uuid7(), asked, at=(*at, "new"), now=now)
     found = known.get(asked.id) if asked.account_id == account_id else None
     if found is None or (found.forgotten_at is not None and found.id not in already):
-        nobody = Anchor(
-            account_id=account_id, display_name="", search_name="", nationality="", last_used_at=now, created_at=now
-        )
-        return nobody, [NotFound((*at, "id"))]
+        return None, [NotFound((*at, "id"))]
     return found, []
 
 
@@ -237,6 +237,8 @@ async def update_room(
     anchors, of_cast = await picked(tx, room.account_id, picks or (), already=frozenset(members), now=now)
     if problems := [*problems, *of_cast]:
         return Refused(tuple(problems))
+    if picks is None and (new_title, start) == (room.title, room.scheduled_start_at):
+        return room.id
     room.title, room.scheduled_start_at, room.version = new_title, start, room.version + 1
     needs_gate = False
     if picks is not None:
@@ -244,14 +246,10 @@ async def update_room(
     elif start_changed:
         for m in members.values():
             m.confirmed_at = None
+    verdict = await ask(tx, room, now=now, at=("input", "cast")) if room.status is LIVE and needs_gate else None
+    if isinstance(verdict, Refused):
+        return verdict
     await record_new(tx, picks or (), anchors, by=by, now=now)
-    if room.status is LIVE and needs_gate:
-        admitted = await ask(tx, room, now=now, at=("input", "cast"))
-        if isinstance(admitted, Refused):
-            return admitted
-        await stamp(tx, admitted, now=now)
-        await admit_on_record(tx, admitted, "LIVE_ROOM_JOINED", by=by)
-        return room.id
     await record(
         tx,
         "LIVE_ROOM_CHANGED",
@@ -263,6 +261,8 @@ async def update_room(
         is_start_changed=start_changed,
         cast=[str(a.id) for a in anchors] if picks is not None else None,
     )
+    if verdict:
+        await admit_on_record(tx, verdict, "LIVE_ROOM_JOINED", by=by)
     return room.id
 
 
@@ -343,23 +343,34 @@ async def confirm_cast(
     by: Actor,
     now: datetime,
 ) -> UUID | Refused:
-    """Confirm members again after start or place changed (A10), several at once."""
-    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED,))
+    """Confirm members again after start or place changed (A10), several at once.
+
+    Who moves while live passes the gate of their new place (A17).
+    """
+    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED, LIVE))
     if isinstance(room, Refused):
         return room
     members = {m.id: m for m in await members_of(tx, room)}
-    problems = list[Problem]()
+    known = await locked(tx, room.account_id, [m.anchor_id for m in members.values()])
+    problems, seen, has_moved = list[Problem](), set[UUID](), False
     for index, asked in enumerate(confirmations):
+        at = ("input", "members", str(index), "castMemberId")
         found = members.get(asked.member.id) if asked.member.account_id == room.account_id else None
-        if found is None:
-            problems.append(NotFound(("input", "members", str(index), "castMemberId")))
+        if found is None or found.id in seen:
+            problems.append(invalid(at, CAST_REPEATS) if found else NotFound(at))
             continue
+        seen.add(found.id)
+        has_moved |= found.location is not asked.location
         found.location, found.confirmed_at = asked.location, now
+        known[found.anchor_id].last_location = asked.location
     if problems:
         return Refused(tuple(problems))
     if not confirmations:
         return room.id
     room.version += 1
+    verdict = await ask(tx, room, now=now, at=("input", "members")) if room.status is LIVE and has_moved else None
+    if isinstance(verdict, Refused):
+        return verdict
     await record(
         tx,
         "CAST_CONFIRMED",
@@ -370,6 +381,8 @@ async def confirm_cast(
         now=now,
         members=[str(c.member.id) for c in confirmations],
     )
+    if verdict:
+        await admit_on_record(tx, verdict, "LIVE_ROOM_JOINED", by=by)
     return room.id
 
 
@@ -396,41 +409,35 @@ async def go_live(
     if isinstance(verdict, Refused):
         return verdict
     room.status, room.started_at, room.version = LIVE, now, room.version + 1
-    await stamp(tx, verdict, now=now)
     return Went(verdict, await admit_on_record(tx, verdict, "LIVE_ROOM_STARTED", by=by))
 
 
 async def ask(tx: Transaction, room: LiveRoom, *, now: datetime, at: Path) -> Verdict | Refused:
     """Ask the law whether the room may start, or be joined, now."""
-    verdict = await judged(tx, room, CAST_LOCKED, now=now, airs_at=now)
+    verdict = await judged(tx, room, CAST_LOCKED, ACCOUNT_LOCKED, now=now, airs_at=room.started_at or now)
     return verdict if verdict.is_admitted else Refused.of(NotAdmitted(at, verdict=verdict))
 
 
 async def judged(
-    tx: Transaction, room: LiveRoom, cast: Read, *, now: datetime, airs_at: datetime | None = None
+    tx: Transaction, room: LiveRoom, cast: Read, account: Read, *, now: datetime, airs_at: datetime
 ) -> Verdict:
     """Ask the law. `CAST_LOCKED` locks everyone in the cast, so that a decision about one of them waits its turn."""
     members = await tx.rows(cast, account_id=room.account_id, room_ids=[room.id])
-    account = (await tx.rows(ACCOUNT_LOCKED, account_id=room.account_id))[0]
-    attempts = await tx.rows(CANDIDATES, account_id=room.account_id, anchor_ids=[m["id"] for m in members])
-    return judge(
-        room.model_dump(),
-        account,
-        members,
-        by_anchor(attempts),
-        in_force=await in_force(tx),
-        now=now,
-        airs_at=airs_at,
-    )
-
-
-async def stamp(tx: Transaction, verdict: Verdict, *, now: datetime) -> None:
-    """Remember on each anchor that they were on air, and where: the order and the offer of the next picker."""
-    await tx.rows(STAMP, account_id=verdict.room["account_id"], room_id=verdict.room["id"], now=now)
+    (owner,) = await tx.rows(account, account_id=room.account_id)
+    since = now - ACCOUNT_REJECTIONS_WINDOW
+    ids = [m["id"] for m in members]
+    attempts = by_anchor(await tx.rows(GATE_CANDIDATES, account_id=room.account_id, anchor_ids=ids, since=since))
+    policy = await in_force(tx, is_held=account is ACCOUNT_LOCKED)
+    return judge(room.model_dump(), owner, members, attempts, in_force=policy, now=now, airs_at=airs_at)
 
 
 async def admit_on_record(tx: Transaction, verdict: Verdict, action: str, *, by: Actor) -> UUID:
-    """Freeze the answer (X4): the event vouches for the record by its digest, and the chain for both."""
+    """Freeze the answer (X4): the event vouches for the record by its digest, and the chain for both.
+
+    Each anchor remembers when and where they were on air: the order and the offer of the next picker.
+    """
+    place = {"account_id": verdict.room["account_id"], "room_id": verdict.room["id"]}
+    await tx.rows(STAMP, **place, now=verdict.now)
     evidence = freeze(verdict.question, in_force=verdict.in_force, now=verdict.now)
     record_id, room = uuid7(), verdict.room
     link: Link = await record(
@@ -459,12 +466,15 @@ async def admit_on_record(tx: Transaction, verdict: Verdict, action: str, *, by:
 
 
 async def renew_ticket(tx: Transaction, key: Key, *, now: datetime) -> UUID | Refused:
-    """Return the record that the next ticket names, unless the law ends the broadcast (A14)."""
-    room = await open_room(tx, key, expected_version=None, states=(LIVE,))
+    """Return the record that the next ticket names, unless the law ends the broadcast (A14).
+
+    Locks nothing, as it changes nothing: a decision just behind it shows at the next ticket, in minutes.
+    """
+    room = await open_room(tx, key, expected_version=None, states=(LIVE,), lock=False)
     if isinstance(room, Refused):
         return room
-    verdict = await judged(tx, room, CAST, now=now)  # minutes at most: a decision just behind shows at the next one
-    if while_live(verdict.admission, policy=verdict.in_force.policy) is LiveEffect.CUT:
+    verdict = await judged(tx, room, CAST, ACCOUNT, now=now, airs_at=room.started_at or now)
+    if verdict.live_effect is LiveEffect.CUT:
         return Refused.of(NotAdmitted(ROOM, verdict=verdict))
     record_id: UUID = (await tx.rows(NEWEST_RECORD, account_id=room.account_id, room_id=room.id))[0]["id"]
     return record_id
@@ -485,10 +495,10 @@ async def end_room(
 
 
 async def open_room(
-    tx: Transaction, key: Key, *, expected_version: int | None, states: tuple[LiveRoomStatus, ...]
+    tx: Transaction, key: Key, *, expected_version: int | None, states: tuple[LiveRoomStatus, ...], lock: bool = True
 ) -> LiveRoom | Refused:
     """Return a room, locked, if it stands as the caller believes and as the verb needs it."""
-    room = await own(tx, LiveRoom, key, at=ROOM, lock=True)
+    room = await own(tx, LiveRoom, key, at=ROOM, lock=lock)
     if isinstance(room, Refused):
         return room
     if room.status not in states:
@@ -508,9 +518,8 @@ STAMP = Read(
         col(Anchor.id) == CastMember.anchor_id,
     )
 )
-ACCOUNT_LOCKED = Read(
-    select(Account).where(col(Account.account_id) == bindparam("account_id")).with_for_update(read=True)
-)
+OF_ACCOUNT = select(Account).where(col(Account.account_id) == bindparam("account_id"))
+ACCOUNT, ACCOUNT_LOCKED = Read(OF_ACCOUNT), Read(OF_ACCOUNT.with_for_update(read=True))
 NEWEST_RECORD = Read(
     select(col(AdmissionRecord.id))
     .where(

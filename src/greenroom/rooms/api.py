@@ -8,9 +8,9 @@ import strawberry
 from sqlmodel import col
 from uuid_utils.compat import uuid7
 
-from greenroom.access import ENDS_BROADCASTS, Key, acts_for
+from greenroom.access import ENDS_BROADCASTS, STAFF, Key, acts_for
 from greenroom.context import Context, Info, Once, Replay
-from greenroom.db import Read, Record, Scope
+from greenroom.db import NOBODY, Read, Record, Scope
 from greenroom.errors import NotAdmitted, Problem, Refused
 from greenroom.graph import (
     Instant,
@@ -25,14 +25,16 @@ from greenroom.graph import (
     global_id,
     home,
     key_of,
+    lacking,
     made,
     page_info,
     page_of,
     sight,
     user_errors,
 )
-from greenroom.law.admission import Blocker
+from greenroom.law.admission import Blocker, LiveEffect
 from greenroom.law.evidence import answered
+from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW
 from greenroom.law.reasons import BLOCKERS
 from greenroom.law.terms import (
     AdmissionBlockerCode,
@@ -48,6 +50,7 @@ from greenroom.rooms import actions, gate
 from greenroom.rooms.actions import Confirmation, Pick, Went
 from greenroom.rooms.gate import Verdict, judge
 from greenroom.rooms.tables import LiveRoom as Row
+from greenroom.verifications.actions import GATE_CANDIDATES
 
 if TYPE_CHECKING:
     from greenroom.accounts.api import Account
@@ -70,12 +73,24 @@ for words in (AdmissionBlockerCode, EndReason, LiveRoomStatus, PolicyPhase):
     strawberry.enum(words)
 
 
+async def gate_candidates(context: Context, keys: list[Key]) -> list[list[Record]]:
+    """Read what the gate looks at, one statement for all anchors of one account."""
+    found: dict[Key, list[Record]] = {key: [] for key in keys}
+    since = context.now - ACCOUNT_REJECTIONS_WINDOW
+    for account_id in dict.fromkeys(key.account_id for key in keys):
+        ids = [key.id for key in keys if key.account_id == account_id]
+        scope = sight(context, account_id)
+        for row in await context.rows(GATE_CANDIDATES, scope, account_id=account_id, anchor_ids=ids, since=since):
+            found[Key(account_id, row["of_anchor_id"])].append(row)
+    return list(found.values())
+
+
 async def verdicts(context: Context, keys: list[Key]) -> list[Verdict | None]:
     """Ask the law about rooms: their casts and attempts come in one statement each."""
     rooms = await context.loader(ROOMS).load_many(keys)
     casts = await context.loader(CASTS).load_many(keys)
     anchors = list(dict.fromkeys(Key(m["account_id"], m["id"]) for members in casts for m in members))
-    candidates = await context.loader(home("verifications").CANDIDATES).load_many(anchors)
+    candidates = await context.loader(gate_candidates).load_many(anchors)
     attempts = {key.id: rows for key, rows in zip(anchors, candidates, strict=True)}
     return [
         judge(room, room, members, attempts, in_force=context.in_force, now=context.now) if room else None
@@ -210,10 +225,9 @@ class CastMember(Node):
         verdict = await self.verdict(info)
         if (attempt := verdict.counting(self.row["member_id"])) is None:
             return None
-        key = Key(self.row["account_id"], self.row["id"])
-        rows = await info.context.loader(home("verifications").CANDIDATES).load(key)
-        row = next((row for row in rows if row["id"] == attempt.id), None)
-        found: Verification = home("verifications").shown(row, info.context)
+        found: Verification = home("verifications").shown(
+            verdict.row_of(attempt), policy=verdict.in_force.policy, now=verdict.now
+        )
         return found
 
     @strawberry.field
@@ -232,7 +246,8 @@ class CastMember(Node):
             cell.path,
             attempt=verdict.counting(member_id),
             has_consent=verdict.appearance(member_id).has_consent,
-            context=info.context,
+            policy=verdict.in_force.policy,
+            language=info.context.language,
         )
         return found
 
@@ -359,8 +374,6 @@ class LiveRoom(Node):
     """Why it ended, if not by its owner."""
     ended_at: Instant | None
     """When it ended."""
-    is_flagged: bool
-    """A rejection came while it was live (A14)."""
     scheduled_start_at: Instant
     """Planned start."""
     started_at: Instant | None
@@ -380,7 +393,6 @@ class LiveRoom(Node):
             id=global_id("LiveRoom", row["account_id"], row["id"]),
             end_reason=EndReason(row["end_reason"]) if row["end_reason"] else None,
             ended_at=row["ended_at"],
-            is_flagged=row["is_flagged"],
             scheduled_start_at=row["scheduled_start_at"],
             started_at=row["started_at"],
             status=LiveRoomStatus(row["status"]),
@@ -397,12 +409,26 @@ class LiveRoom(Node):
     @strawberry.field
     async def account(self, info: Info) -> Annotated["Account", ACCOUNTS]:
         """The owner."""
+        self.seen(info)
         found: Account = await home("accounts").load(info, self.row["account_id"])
         return found
+
+    def seen(self, info: Info) -> None:
+        """Refuse what lies around a room to who ends broadcasts and reads nothing else. Raises GraphQLError."""
+        if sight(info.context, self.key.account_id) == NOBODY:
+            raise lacking(info, *sorted(STAFF))
+
+    @strawberry.field
+    async def is_flagged(self, info: Info) -> bool:
+        """A rejection came while it was live (A14)."""
+        if self.row["is_flagged"] or self.status is not LiveRoomStatus.LIVE:
+            return bool(self.row["is_flagged"])
+        return (await self.verdict(info)).live_effect is not LiveEffect.NONE
 
     @strawberry.field
     async def cast(self, info: Info) -> list[CastMember]:
         """Everyone on camera, at most 20."""
+        self.seen(info)
         return [CastMember.of(row) for row in await info.context.loader(CASTS).load(self.key)]
 
     @strawberry.field
@@ -420,10 +446,12 @@ class LiveRoom(Node):
     @strawberry.field
     async def admission_records(self, info: Info) -> list[AdmissionRecord]:
         """Its start and every later joining, oldest first."""
+        self.seen(info)
         return [AdmissionRecord.of(row) for row in await info.context.loader(RECORDS).load(self.key)]
 
     async def verdict(self, info: Info) -> Verdict:
         """Return the law's answer about this room."""
+        self.seen(info)
         info.context.loader(ROOMS).prime(self.key, self.row)
         found = await info.context.loader(verdicts).load(self.key)
         assert found is not None

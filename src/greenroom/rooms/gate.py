@@ -1,7 +1,7 @@
 """The gate: what the law is asked about a room, from rows, and what it answered."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,11 +18,13 @@ from greenroom.law.admission import (
     Admitted,
     Appearance,
     Blocker,
+    LiveEffect,
     Question,
     Refused,
     admit,
     cell_of,
     counting_of,
+    while_live,
 )
 from greenroom.law.attempts import Attempt
 from greenroom.law.paths import Cell
@@ -60,6 +62,7 @@ class Verdict:
 
     room: Record
     members: Sequence[Record]
+    attempts: Mapping[UUID, Sequence[Record]]
     question: Question
     in_force: InForce
     now: datetime
@@ -94,6 +97,16 @@ class Verdict:
             self.appearance(member_id), question=self.question, policy=self.in_force.policy, now=self.now
         )
 
+    def row_of(self, attempt: Attempt) -> Record:
+        """Return the row that an attempt was read from."""
+        return next(row for rows in self.attempts.values() for row in rows if row["id"] == attempt.id)
+
+    @property
+    def live_effect(self) -> LiveEffect:
+        """What the answer does to the room's broadcast, which runs (A14)."""
+        since = self.room["started_at"]
+        return while_live(self.admission, question=self.question, policy=self.in_force.policy, since=since)
+
 
 def judge(
     room: Record,
@@ -107,7 +120,7 @@ def judge(
 ) -> Verdict:
     """Ask the law about a room as its rows stand. `attempts`: candidates by anchor. `airs_at`: of a start, now."""
     question = question_of(account, members, attempts, airs_at=airs_at or planned(room), policy=in_force.policy)
-    return Verdict(room, members, question, in_force, now, admit(question, in_force=in_force, now=now))
+    return Verdict(room, members, attempts, question, in_force, now, admit(question, in_force=in_force, now=now))
 
 
 def planned(room: Record) -> datetime:
@@ -127,10 +140,12 @@ def question_of(
 ) -> Question:
     """Return the question, free of personal data."""
     ordered = sorted(members, key=lambda member: member["position"])
+    rejections = (row["account_rejections"] for rows in attempts.values() for row in rows)
     return Question(
         account_kind=AccountKind(account["kind"]),
         account_is_chinese=is_chinese(account["nationality"], regions=policy.regions),
         airs_at=airs_at,
+        account_rejections=max(rejections, default=0),
         cast=tuple(appearance_of(m, attempts.get(m["id"], ()), policy=policy) for m in ordered),
     )
 
@@ -146,14 +161,22 @@ def appearance_of(member: Record, attempts: Sequence[Record], *, policy: Policy)
         confirmed_at=member["confirmed_at"],
         has_consent=not withdrawn and member["consent_version"] == policy.notice_version,
         consent_withdrawn=withdrawn,
-        attempts=tuple(attempt_of(row) for row in attempts),
+        attempts=tuple(seen(row) for row in attempts if not row["is_other"]),
+        others=tuple(seen(row) for row in attempts if row["is_other"]),
         is_under_age=any(row["is_under_age"] for row in attempts) or None,
     )
 
 
+def seen(row: Record) -> Attempt:
+    """Return a candidate as the law sees it; a lead's unlock makes the attempts before it count no more (A15)."""
+    attempt, unlocked_at = attempt_of(row), row["unlocked_at"]
+    is_unlocked = unlocked_at is not None and attempt.submitted_at is not None and attempt.submitted_at <= unlocked_at
+    return replace(attempt, attempts=0) if is_unlocked else attempt
+
+
 def by_anchor(rows: Iterable[Record]) -> dict[UUID, list[Record]]:
-    """Return candidates by anchor."""
+    """Return candidates by the anchor that they were read for."""
     found: dict[UUID, list[Record]] = {}
     for row in rows:
-        found.setdefault(row["anchor_id"], []).append(row)
+        found.setdefault(row["of_anchor_id"], []).append(row)
     return found

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -74,5 +74,5 @@ class AdmissionRecord(SQLModel, table=True):
     room_id: UUID
     admitted_at: datetime = Field(sa_type=INSTANT)
     evidence: dict[str, Any] = Field(sa_type=CODES)  # all that the law was given, and what it answered
-    event_seq: int  # the event that carries this record's digest
+    event_seq: int = Field(sa_type=BigInteger)  # the event that carries this record's digest
     chain_hash: bytes  # of that event: covers this record and all that came before

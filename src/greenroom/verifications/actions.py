@@ -18,13 +18,18 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
+    func,
+    literal,
     literal_column,
     or_,
     text,
     true,
+    union_all,
     update,
 )
 from sqlalchemy import select as select_columns
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
@@ -47,29 +52,33 @@ from greenroom.errors import (
 from greenroom.events.actions import record
 from greenroom.inforce import in_force
 from greenroom.law import lifecycle
-from greenroom.law.admission import Attempt, Finding
+from greenroom.law.attempts import Attempt, Finding, counting
 from greenroom.law.paths import Case, cell_for
 from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, ACCOUNT_REJECTIONS_WINDOW, Policy
 from greenroom.law.reasons import REASONS
+from greenroom.law.requirements import items
 from greenroom.law.terms import (
     AccountKind,
     BroadcastLocation,
+    DataState,
     EntryPoint,
     FindingCode,
     RequirementKind,
+    RequirementStatus,
     VerificationPath,
     VerificationStatus,
     is_chinese,
 )
 from greenroom.sealing import KeyWrapping, Pepper, Seal, context_of, new_data_key
-from greenroom.text import country, email_address, one_line
+from greenroom.text import country, email_address, folded, one_line
 from greenroom.verifications.tables import Review, Verification
 
 LEGAL_NAME_LENGTH_MAX = 150
 SUBMITTED, APPROVED = VerificationStatus.SUBMITTED, VerificationStatus.APPROVED
+REJECTED: Any = literal_column("'REJECTED'")
+REFUSED = (VerificationStatus.REJECTED, VerificationStatus.REVOKED)
 # What was handed in and not withdrawn; a superseded one has its successor beside it.
-ADMITTING = (SUBMITTED, APPROVED)
-COUNTED = (SUBMITTED, APPROVED, VerificationStatus.REJECTED, VerificationStatus.EXPIRED, VerificationStatus.REVOKED)
+COUNTED = (SUBMITTED, APPROVED, *REFUSED, VerificationStatus.EXPIRED)
 CONTACT = ("input", "evidence", "contact")
 
 
@@ -81,14 +90,30 @@ class ContactEvidence:
     nationality: str | None
     email: str | None
 
+    @property
+    def is_partial(self) -> bool:
+        """Something was left out."""
+        return None in (self.legal_name, self.nationality, self.email)
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Checked contact data."""
+    """Checked contact data; None for what stays as it was accepted."""
 
-    legal_name: str
+    legal_name: str | None
     nationality: str
-    email: str
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a rejected attempt leaves to the next one: the items that were not refused (R37)."""
+
+    items: frozenset[RequirementKind] = frozenset()
+    attempt: Verification | None = None
+
+
+NOTHING_KEPT = Kept()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +146,8 @@ async def submit_contact(
 ) -> UUID | Refused:
     """Hand in name, nationality and e-mail: complete, or refused whole with every problem at once (R6, R35).
 
-    An earlier attempt that awaits review is replaced; an approved one keeps counting until this one is decided (R24).
+    After a rejection what it did not name need not be sent again (R37). An earlier attempt that awaits review is
+    replaced; an approved one keeps counting until this one is decided (R24).
     Returns the attempt's id.
     """
     anchor = await own(tx, Anchor, key, at=("input", "anchorId"), lock=True)
@@ -130,26 +156,27 @@ async def submit_contact(
     if refused := stands(anchor, None):
         return refused
     account = (await tx.exec(select(Account).where(Account.account_id == key.account_id))).one()
-    policy = (await in_force(tx)).policy
+    policy = (await in_force(tx, is_held=False)).policy  # the account is written below: held, it would be out of order
     if problem := off_path(account, anchor, begun.location, policy):
         return Refused.of(problem)
-    taken, problems = read_contact(evidence, anchor)
+    had_agreed = has_agreed(anchor, policy)
+    kept = await accepted(tx, anchor, policy=policy, now=now) if evidence.is_partial else NOTHING_KEPT
+    taken, problems = read_contact(evidence, anchor, kept)
     if problem := consented(anchor, consent_version, policy=policy, now=now):
         problems = [problem, *problems]
     if problems:
         return Refused(tuple(problems))
-    marks = marks_of(taken, anchor, safe.pepper)
-    past = await past_of(tx, anchor, marks, now=now)
+    attempt = handed_in_now(taken, anchor, id=id, begun=begun, now=now)
+    await seal_contact(tx, attempt, taken, anchor, kept=kept, safe=safe)
+    past = await past_of(tx, attempt, now=now)
     if problem := exhausted(past, policy):
         return Refused.of(problem)
-    seal = await seal_of(tx, anchor, keys=safe.keys)
     await replace_waiting(tx, anchor, VerificationPath.CONTACT)
-    attempt = sealed_attempt(taken, anchor, id=id, begun=begun, seal=seal, marks=marks, now=now)
     attempt.strikes, attempt.attempts = past["strikes"], past["attempts"] + 1
     tx.add(attempt)
     anchor.remembered_at, anchor.last_used_at = anchor.remembered_at or now, now
     account.first_submitted_at = account.first_submitted_at or now
-    if anchor.consented_at == now:
+    if not had_agreed:
         await record_consent(tx, anchor, by=by, now=now)
     if past["waiting"]:
         replaced = (past["waiting"], anchor.id, VerificationPath.CONTACT)
@@ -159,31 +186,24 @@ async def submit_contact(
     return id
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Keyed hashes that know a person again within the account (X10)."""
-
-    name: bytes
-    email: bytes
+def name_mark(pepper: Pepper, account_id: UUID, legal_name: str, nationality: str) -> bytes:
+    """Return the mark of a name with its nationality; no other account's comes out the same."""
+    return pepper.fingerprint("name", str(account_id), folded(legal_name), nationality)
 
 
-def marks_of(taken: Contact, anchor: Anchor, pepper: Pepper) -> Marks:
-    """Return the marks of contact data; no other account's come out the same."""
-    account = str(anchor.account_id)
-    return Marks(
-        name=pepper.fingerprint("name", account, taken.legal_name, taken.nationality),
-        email=pepper.fingerprint("email", account, taken.email),
-    )
+def email_mark(pepper: Pepper, account_id: UUID, email: str) -> bytes:
+    """Return the mark of an address; no other account's comes out the same."""
+    return pepper.fingerprint("email", str(account_id), email)
 
 
-async def past_of(tx: Transaction, anchor: Anchor, marks: Marks, *, now: datetime) -> Record:
-    """Return what this person did before, and how the account fares."""
+async def past_of(tx: Transaction, attempt: Verification, *, now: datetime) -> Record:
+    """Return what the person of this attempt did before, and how the account fares."""
     found = await tx.rows(
         PAST,
-        account_id=anchor.account_id,
-        anchor_id=anchor.id,
-        name=marks.name,
-        email=marks.email,
+        account_id=attempt.account_id,
+        anchor_id=attempt.anchor_id,
+        name=attempt.name_fingerprint,
+        email=attempt.email_fingerprint,
         since=now - ACCOUNT_REJECTIONS_WINDOW,
     )
     return found[0]
@@ -198,11 +218,8 @@ def exhausted(past: Record, policy: Policy) -> Problem | None:
     return TooManyAttempts(at) if is_over else None
 
 
-def sealed_attempt(
-    taken: Contact, anchor: Anchor, *, id: UUID, begun: Begun, seal: Seal, marks: Marks, now: datetime
-) -> Verification:
-    """Return the row of an attempt that is handed in now, its personal data sealed."""
-    place = {"account_id": anchor.account_id, "anchor_id": anchor.id}
+def handed_in_now(taken: Contact, anchor: Anchor, *, id: UUID, begun: Begun, now: datetime) -> Verification:
+    """Return the row of an attempt that is handed in now, without its personal data."""
     return Verification(
         account_id=anchor.account_id,
         anchor_id=anchor.id,
@@ -215,27 +232,58 @@ def sealed_attempt(
         nationality=taken.nationality,
         created_at=now,
         submitted_at=now,
-        legal_name=seal.seal(taken.legal_name, **place, column="legal_name"),
-        email=seal.seal(taken.email, **place, column="email"),
-        name_fingerprint=marks.name,
-        email_fingerprint=marks.email,
     )
 
 
-def read_contact(evidence: ContactEvidence, anchor: Anchor) -> tuple[Contact, list[Problem]]:
+async def seal_contact(
+    tx: Transaction, attempt: Verification, taken: Contact, anchor: Anchor, *, kept: Kept, safe: Safe
+) -> None:
+    """Put name and e-mail on an attempt, sealed and marked; what is kept stays sealed as it lies."""
+    place, pepper = {"account_id": anchor.account_id, "anchor_id": anchor.id}, safe.pepper
+    seal = await seal_of(tx, anchor, keys=safe.keys)
+    if taken.legal_name is not None:
+        attempt.legal_name = seal.seal(taken.legal_name, **place, column="legal_name")
+        attempt.name_fingerprint = name_mark(pepper, anchor.account_id, taken.legal_name, taken.nationality)
+    elif kept.attempt:
+        attempt.legal_name, attempt.name_fingerprint = kept.attempt.legal_name, kept.attempt.name_fingerprint
+    if taken.email is not None:
+        attempt.email = seal.seal(taken.email, **place, column="email")
+        attempt.email_fingerprint = email_mark(pepper, anchor.account_id, taken.email)
+    elif kept.attempt:
+        attempt.email, attempt.email_fingerprint = kept.attempt.email, kept.attempt.email_fingerprint
+
+
+async def accepted(tx: Transaction, anchor: Anchor, *, policy: Policy, now: datetime) -> Kept:
+    """Return what the attempt that counts leaves to the next one, where it was rejected and can be submitted again."""
+    rows = await tx.rows(CANDIDATES, account_id=anchor.account_id, anchor_ids=[anchor.id])
+    path = VerificationPath.CONTACT
+    counted = counting([attempt_of(row) for row in rows], path, policy=policy, now=now)
+    if counted is None or counted.status is not VerificationStatus.REJECTED or not counted.is_for_nationality:
+        return NOTHING_KEPT
+    found = await tx.get(Verification, (anchor.account_id, counted.id))
+    if found is None or found.path is not path or found.data_state is not DataState.ACTIVE:
+        return NOTHING_KEPT
+    listed = items(path, policy=policy, attempt=counted)
+    return Kept(frozenset(item.kind for item in listed if item.status is RequirementStatus.ACCEPTED), found)
+
+
+def read_contact(evidence: ContactEvidence, anchor: Anchor, kept: Kept) -> tuple[Contact, list[Problem]]:
     """Check each item on its own, so that all that is missing or wrong is told at once (R6)."""
-    name, of_name = one_line(
-        evidence.legal_name,
-        at=(*CONTACT, "legalName"),
-        most=LEGAL_NAME_LENGTH_MAX,
-        requirement=RequirementKind.LEGAL_NAME,
-    )
-    at = (*CONTACT, "nationality")
-    nationality, of_nationality = country(evidence.nationality, at=at, requirement=RequirementKind.NATIONALITY)
-    if not of_nationality and nationality != anchor.nationality:
-        of_nationality = [invalid(at, NATIONALITY_DIFFERS, requirement=RequirementKind.NATIONALITY)]
-    email, of_email = email_address(evidence.email, at=(*CONTACT, "email"))
-    return Contact(name, nationality, email), [*of_name, *of_nationality, *of_email]
+    problems, name, email, nationality = list[Problem](), None, None, anchor.nationality
+    if evidence.legal_name is not None or RequirementKind.LEGAL_NAME not in kept.items:
+        at, kind = (*CONTACT, "legalName"), RequirementKind.LEGAL_NAME
+        name, wrong = one_line(evidence.legal_name, at=at, most=LEGAL_NAME_LENGTH_MAX, requirement=kind)
+        problems += wrong
+    if evidence.nationality is not None or RequirementKind.NATIONALITY not in kept.items:
+        at, kind = (*CONTACT, "nationality"), RequirementKind.NATIONALITY
+        nationality, wrong = country(evidence.nationality, at=at, requirement=kind)
+        if not wrong and nationality != anchor.nationality:
+            wrong = [invalid(at, NATIONALITY_DIFFERS, requirement=kind)]
+        problems += wrong
+    if evidence.email is not None or RequirementKind.EMAIL not in kept.items:
+        email, wrong = email_address(evidence.email, at=(*CONTACT, "email"))
+        problems += wrong
+    return Contact(name, nationality, email), problems
 
 
 def off_path(account: Account, anchor: Anchor, location: BroadcastLocation, policy: Policy) -> Problem | None:
@@ -339,7 +387,7 @@ async def cancel_verification(
 
 
 def attempt_of(row: Record) -> Attempt:
-    """Return a row of `CANDIDATES` as the law sees it."""
+    """Return a row of `CANDIDATES` or `GATE_CANDIDATES` as the law sees it."""
     return Attempt(
         id=row["id"],
         path=VerificationPath(row["path"]),
@@ -353,6 +401,7 @@ def attempt_of(row: Record) -> Attempt:
         attempts=row["attempts"],
         findings=findings_of(row["findings"]),
         has_email=row["has_email"],
+        is_for_nationality=row["is_for_nationality"],
     )
 
 
@@ -363,27 +412,31 @@ def findings_of(stored: str | list[dict[str, Any]] | None) -> tuple[Finding, ...
 
 
 # What this person did before, by their row or by the marks of name and e-mail: a strike or a bar follows the person,
-# not a row that can be made anew (X10, A15).
+# not a row that can be made anew (X10, A15). Colleagues may share a mailbox: of another row only refusals count, and
+# an approval ends the strikes of a row or a name, not of an address.
 FINAL_CODES = [code.value for code, reason in REASONS.items() if reason.is_final]
 PAST = Read(
     text("""
     WITH own AS (
-        SELECT v.*, v.submitted_at > coalesce(a.unlocked_at, '-infinity') AS is_counted,
-            v.anchor_id = :anchor_id AND v.status = 'SUBMITTED' AS is_replaced  -- by this very one
+        SELECT v.*, v.anchor_id = :anchor_id AS is_this_row,
+            v.path = 'CONTACT' AND v.status = 'REJECTED' AS is_rejected,
+            v.submitted_at > coalesce(a.unlocked_at, '-infinity') AS is_counted
         FROM verifications v JOIN anchors a ON a.account_id = v.account_id AND a.id = :anchor_id
         WHERE v.account_id = :account_id AND v.status NOT IN ('DRAFT', 'CANCELED')
           AND (v.anchor_id = :anchor_id OR v.name_fingerprint = :name OR v.email_fingerprint = :email)
     )
     SELECT
-        count(*) FILTER (WHERE path = 'CONTACT' AND is_counted AND NOT is_replaced)::int AS attempts,
-        count(*) FILTER (WHERE path = 'CONTACT' AND is_counted AND status = 'REJECTED' AND submitted_at > coalesce(
-            (SELECT max(submitted_at) FROM own
-             WHERE path = 'CONTACT' AND status IN ('APPROVED', 'SUPERSEDED', 'EXPIRED', 'REVOKED')), '-infinity'
+        count(*) FILTER (WHERE is_counted AND (
+            is_rejected OR (is_this_row AND path = 'CONTACT' AND status <> 'SUBMITTED')  -- which this one replaces
+        ))::int AS attempts,
+        count(*) FILTER (WHERE is_rejected AND submitted_at > coalesce(
+            (SELECT max(submitted_at) FROM own WHERE path = 'CONTACT' AND (is_this_row OR name_fingerprint = :name)
+             AND status IN ('APPROVED', 'SUPERSEDED', 'EXPIRED', 'REVOKED')), '-infinity'
         ))::int AS strikes,
-        count(*) FILTER (WHERE status IN ('REJECTED', 'REVOKED') AND (NOT is_retryable OR EXISTS (
+        count(*) FILTER (WHERE (is_rejected AND NOT is_retryable) OR status IN ('REJECTED', 'REVOKED') AND EXISTS (
             SELECT FROM reviews f, jsonb_array_elements(f.findings) found
             WHERE f.account_id = own.account_id AND f.verification_id = own.id AND found ->> 'code' = ANY (:final_codes)
-        )))::int AS finals,
+        ))::int AS finals,
         (SELECT count(*)::int FROM verifications r
          WHERE r.account_id = :account_id AND r.status = 'REJECTED' AND r.decided_at > :since) AS account_rejections,
         (SELECT w.id FROM verifications w WHERE w.account_id = :account_id AND w.anchor_id = :anchor_id
@@ -419,31 +472,79 @@ SHOWN = (
     newest.c.findings,
     newest.c.created_at.label("reviewed_at"),
 )
-SHOWN_NAMES = tuple(column.name for column in SHOWN)
-attempts = select(*SHOWN).outerjoin(newest, true())
+SHOWN_NAMES = (*(column.name for column in SHOWN), "is_for_nationality")
 
 
-def candidates(*, of_account: bool = True) -> Any:
-    """What the gate looks at, of several anchors; `of_account=False` is for a read across accounts."""
-    found = handed_in(table(Anchor)).where(col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS)))
-    return found.where(col(Anchor.account_id) == bindparam("account_id")) if of_account else found
+def attempts(anchor: Any) -> Any:
+    """Attempts with their newest review, and whether they fit an anchor's nationality of now."""
+    is_for = (col(Verification.nationality) == anchor.c.nationality).label("is_for_nationality")
+    return select_columns(*SHOWN, is_for).outerjoin(newest, true())
 
 
 def handed_in(anchor: Any) -> Any:
-    """For each anchor every attempt that can count: A15 keeps them few, and the law alone says which one does.
+    """For each anchor every attempt that can count or speaks against the person: A15 keeps them few.
 
-    An attempt for another nationality than the anchor's admits nobody; what speaks against a person stays, whatever
-    is said later.
+    Which of them counts is for the law alone to say.
     """
-    return attempts.where(
+    return attempts(anchor).where(
         col(Verification.account_id) == anchor.c.account_id,
         col(Verification.anchor_id) == anchor.c.id,
-        col(Verification.status).in_([literal_column(f"'{status.value}'") for status in COUNTED]),
-        or_(
-            col(Verification.nationality) == anchor.c.nationality,
-            col(Verification.status).not_in([literal_column(f"'{status.value}'") for status in ADMITTING]),
-            col(Verification.is_under_age).is_(true()),
-        ),
+        or_(col(Verification.status).in_(literals(COUNTED)), col(Verification.is_under_age).is_(true())),
+    )
+
+
+def literals(statuses: Sequence[VerificationStatus]) -> list[Any]:
+    """Return statuses as they stand in a statement, so that partial indexes fit."""
+    return [literal_column(f"'{status.value}'") for status in statuses]
+
+
+def refused_elsewhere(anchor: Any) -> Any:
+    """For each anchor what was refused to the same person under another row of the account (X10)."""
+    mine, other = aliased(Verification), aliased(Verification)
+    same = or_(
+        col(other.name_fingerprint) == col(mine.name_fingerprint),
+        col(other.email_fingerprint) == col(mine.email_fingerprint),
+    )
+    ids = (
+        select(other.id)
+        .join(mine, and_(col(mine.account_id) == other.account_id, same))
+        .where(
+            col(mine.account_id) == anchor.c.account_id,
+            col(mine.anchor_id) == anchor.c.id,
+            col(mine.status).in_(literals(COUNTED)),
+            col(other.anchor_id) != anchor.c.id,
+            col(other.status).in_(literals(REFUSED)),
+        )
+        .correlate(anchor)
+    )
+    return attempts(anchor).where(col(Verification.account_id) == anchor.c.account_id, col(Verification.id).in_(ids))
+
+
+def gate_candidates(*, of_account: bool = True) -> Any:
+    """What the gate looks at, of several anchors; `of_account=False` is for a read across accounts."""
+    found = select(Anchor.account_id, Anchor.id, Anchor.nationality, Anchor.unlocked_at)
+    found = found.where(col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS)))
+    anchors = (found.where(Anchor.account_id == bindparam("account_id")) if of_account else found).cte("anchors")
+    parts = []
+    for source, is_other in ((handed_in(anchors), False), (refused_elsewhere(anchors), True)):
+        rows = source.correlate(anchors).lateral()
+        asked = (anchors.c.id.label("of_anchor_id"), anchors.c.unlocked_at, literal(is_other).label("is_other"))
+        ceiling = case((rows.c.status == REJECTED, account_rejections(anchors)), else_=0).label("account_rejections")
+        parts.append(select_columns(*rows.c, *asked, ceiling).select_from(anchors.join(rows, true())))
+    return union_all(*parts)
+
+
+def account_rejections(anchors: Any) -> Any:
+    """How many attempts of an account were rejected in the days that its ceiling looks back (X10)."""
+    counted = aliased(Verification)
+    return (
+        select(func.count())
+        .where(
+            col(counted.account_id) == anchors.c.account_id,
+            col(counted.status) == REJECTED,
+            col(counted.decided_at) > bindparam("since", type_=INSTANT),
+        )
+        .scalar_subquery()
     )
 
 
@@ -468,9 +569,16 @@ def ungrouped(rows: Sequence[Record]) -> list[tuple[Record, list[dict[str, Any]]
     return list(found.values())
 
 
-CANDIDATES = Read(candidates())
+CANDIDATES = Read(
+    handed_in(table(Anchor)).where(
+        col(Anchor.account_id) == bindparam("account_id"), col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS))
+    )
+)
+GATE_CANDIDATES = Read(gate_candidates())
 BY_IDS = Read(
-    attempts.where(
+    attempts(table(Anchor)).where(
+        col(Anchor.account_id) == Verification.account_id,
+        col(Anchor.id) == Verification.anchor_id,
         col(Verification.account_id) == bindparam("account_id"),
         col(Verification.id) == any_(bindparam("ids", type_=IDS)),
     )
@@ -485,8 +593,11 @@ REVIEWS = Read(
         col(Review.created_at).label("reviewed_at"),
     ).where(col(Review.account_id) == bindparam("account_id"), col(Review.id) == any_(bindparam("ids", type_=IDS)))
 )
-BY_ANCHOR = attempts.where(
-    col(Verification.account_id) == bindparam("account_id"), col(Verification.anchor_id) == bindparam("anchor_id")
+BY_ANCHOR = attempts(table(Anchor)).where(
+    col(Anchor.account_id) == Verification.account_id,
+    col(Anchor.id) == Verification.anchor_id,
+    col(Verification.account_id) == bindparam("account_id"),
+    col(Verification.anchor_id) == bindparam("anchor_id"),
 )
 SEALED = Read(
     select(Verification.id, Verification.anchor_id, Verification.legal_name, Verification.email)

@@ -1,6 +1,7 @@
 """The GraphQL face of verifications: attempts, what is asked for, and what was decided."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
@@ -48,6 +49,7 @@ from greenroom.law.terms import (
     DocumentStatus,
     EntryPoint,
     FindingCode,
+    Language,
     RequirementKind,
     RequirementStatus,
     ReviewDecision,
@@ -246,13 +248,13 @@ SESSION = {
 }
 
 
-def shown(row: Record, context: Context) -> Verification:
-    """Return what a client sees of an attempt's row, as it stands now."""
-    attempt = standing(attempt_of(row), policy=context.in_force.policy, now=context.now)
+def shown(row: Record, *, policy: Policy, now: datetime) -> Verification:
+    """Return what a client sees of an attempt's row, as it stands at an instant under a policy."""
+    attempt = standing(attempt_of(row), policy=policy, now=now)
     common: dict[str, Any] = {
         "id": global_id("Verification", row["account_id"], row["id"]),
         "created_at": row["created_at"],
-        "expires_at": expiry(attempt, context.in_force.policy),
+        "expires_at": expiry(attempt, policy),
         "entry_point": EntryPoint(row["entry_point"]),
         "path": attempt.path,
         "status": attempt.status,
@@ -264,6 +266,11 @@ def shown(row: Record, context: Context) -> Verification:
         session = SESSION.get(attempt.status, TaobaoSessionStatus.PASSED)
         return TaobaoVerification(**common, session_status=session)
     return KINDS[attempt.path](**common)
+
+
+def shown_now(row: Record, context: Context) -> Verification:
+    """Return what a client sees of an attempt's row, now, under the policy in force."""
+    return shown(row, policy=context.in_force.policy, now=context.now)
 
 
 def expiry(attempt: Attempt, policy: Policy) -> Any:
@@ -316,13 +323,19 @@ class VerificationRequirement:
 
 
 def requirement_shown(
-    basis: Any, path: VerificationPath, *, attempt: Attempt | None, has_consent: bool, context: Context
+    basis: Any,
+    path: VerificationPath,
+    *,
+    attempt: Attempt | None,
+    has_consent: bool,
+    policy: Policy,
+    language: Language,
 ) -> VerificationRequirement:
-    """Return what a client sees of what is asked on a path."""
-    found = items(path, policy=context.in_force.policy, attempt=attempt, has_consent=has_consent)
+    """Return what a client sees of what a policy asks for on a path."""
+    found = items(path, policy=policy, attempt=attempt, has_consent=has_consent)
     return VerificationRequirement(
         basis=RuleBasis.of(basis),
-        items=[item_shown(item, context.language) for item in found],
+        items=[item_shown(item, language) for item in found],
         is_satisfied=is_satisfied(found),
         path=path,
     )
@@ -373,7 +386,7 @@ async def attempts_page(info: Info, anchor: Key, ends: Ends) -> VerificationConn
     scope = sight(info.context, anchor.account_id)
     values = {"account_id": anchor.account_id, "anchor_id": anchor.id} | parameters(page)
     part = slice_of(await info.context.rows(read, scope, **values), page)
-    nodes = [shown(row, info.context) for row in part.rows]
+    nodes = [shown_now(row, info.context) for row in part.rows]
     cursors = [cursor_of((row["id"],)) for row in part.rows]
     return VerificationConnection(
         edges=[VerificationEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
@@ -436,7 +449,7 @@ async def current(info: Info, anchor: Record, location: BroadcastLocation | None
         account = await home("accounts").load(info, anchor["account_id"])
         cell = cell_for(case_of(account.row, anchor["nationality"], location, policy), policy=policy)
         counted = counting(attempts, cell.path, policy=policy, now=context.now)
-    return shown(row_of(counted, rows), context) if counted else None
+    return shown_now(row_of(counted, rows), context) if counted else None
 
 
 def row_of(attempt: Attempt, rows: list[Record]) -> Record:
@@ -523,7 +536,7 @@ class VerificationCancelPayload(Payload):
 async def load(info: Info, key: Key) -> Verification | None:
     """Return an attempt; None when absent or hidden."""
     row = await info.context.loader(VERIFICATIONS).load(key)
-    return shown(row, info.context) if row else None
+    return shown_now(row, info.context) if row else None
 
 
 async def load_review(info: Info, key: Key) -> Review | None:
@@ -542,6 +555,7 @@ class VerificationQueries:
     ) -> VerificationRequirement | None:
         """What an anchor would have to provide, before anything is created."""
         context, policy = info.context, info.context.in_force.policy
+        now: dict[str, Any] = {"policy": policy, "language": context.language}
         account = await home("accounts").load(info, key_of("Account", input.account_id).account_id)
         anchor = input.anchor.read()
         if account is None or (isinstance(anchor, Key) and anchor.account_id != account.row["account_id"]):
@@ -552,7 +566,7 @@ class VerificationQueries:
                 message = "国家/地区代码无效。" if context.language == "zh" else "This is no country code."
                 raise bad_argument("input.anchor.new.nationality", message)
             cell = cell_for(case_of(account.row, nationality, input.location, policy), policy=policy)
-            return requirement_shown(cell.basis, cell.path, attempt=None, has_consent=False, context=context)
+            return requirement_shown(cell.basis, cell.path, attempt=None, has_consent=False, **now)
         found = await home("anchors").load(info, anchor)
         if found is None:
             return None
@@ -560,7 +574,7 @@ class VerificationQueries:
         rows = await context.loader(CANDIDATES).load(anchor)
         attempt = counting([attempt_of(r) for r in rows], cell.path, policy=policy, now=context.now)
         consent = found.row["consent_withdrawn_at"] is None and found.row["consent_version"] == policy.notice_version
-        return requirement_shown(cell.basis, cell.path, attempt=attempt, has_consent=consent, context=context)
+        return requirement_shown(cell.basis, cell.path, attempt=attempt, has_consent=consent, **now)
 
 
 @strawberry.type

@@ -51,6 +51,7 @@ class Verification(SQLModel, table=True):
             unique=True,
             postgresql_where=text("status = 'APPROVED'"),
         ),
+        Index("verifications_rejected", "account_id", "decided_at", postgresql_where=text("status = 'REJECTED'")),
         Index("verifications_by_email", "account_id", "email_fingerprint"),
         Index("verifications_by_name", "account_id", "name_fingerprint"),
     )
