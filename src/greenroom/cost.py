@@ -16,12 +16,11 @@ So `account { rememberedAnchors(first: 20) { pageInfo { hasNextPage } edges { no
 1 (account) + 1 (the connection) + 1 (pageInfo) + 20 (edges) + 20 (nodes) = 43 points.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
 
 from graphql import (
-    DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -35,6 +34,7 @@ from graphql import (
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    ValueNode,
     VariableNode,
     get_named_type,
     get_nullable_type,
@@ -49,118 +49,65 @@ LIST_ASSUMED = 5
 LISTS_ASSUMED = {"findings": 1, "lines": 2, "overrides": 2, "userErrors": 1}
 MUTATION = 10
 INTROSPECTION = 1_000
+COUNTS_KEPT = 16  # of one operation: clients ask for few page sizes
 
 _PAGED_LISTS = frozenset({"edges", "nodes"})
 _PAGE_ARGUMENTS = ("first", "last")
+Parts = tuple[int, int]  # what a selection set costs: once, and for each item of the page that it may stand in
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page size that variables give: the largest that is an integer, else the default."""
+class Price:
+    """The points of one operation of a validated document; counted once for each set of values that decide it."""
 
-    variables: tuple[str, ...]
-    least: int
-    default: int
-    most: int
+    def __init__(
+        self, operation: OperationDefinitionNode, *, document: DocumentNode, schema: GraphQLSchema, page_max: int
+    ) -> None:
+        self._operation, self._schema, self._page_max = operation, schema, page_max
+        self._mutation = schema.mutation_type if operation.operation.value == "mutation" else None
+        self._fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        self._deciding = tuple(dict.fromkeys(_deciding(operation, *self._fragments.values())))
+        self._counted = lru_cache(COUNTS_KEPT)(self._count)
 
+    def under(self, variables: Mapping[str, Any]) -> int:
+        """Return the cost under coerced variables; linear in the document, whatever its fragments do."""
+        given = (variables.get(name) for name in self._deciding)
+        return self._counted(tuple(value if isinstance(value, int) else None for value in given))
 
-@dataclass(frozen=True, slots=True)
-class Product:
-    """`count` times what one of them costs."""
-
-    count: "Points"
-    each: "Points"
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """What several parts cost together."""
-
-    constant: int
-    parts: tuple["Points", ...]
+    def _count(self, values: tuple[int | None, ...]) -> int:
+        root = self._schema.get_root_type(self._operation.operation)
+        assert root is not None  # validation: the operation has a type
+        return _Count(self, dict(zip(self._deciding, values, strict=True))).whole(root, self._operation.selection_set)
 
 
-@dataclass(frozen=True, slots=True)
-class When:
-    """Points that are only spent if a variable says so."""
+class _Count:
+    """One walk, each fragment once."""
 
-    variable: str
-    wanted: bool
-    points: "Points"
+    def __init__(self, price: Price, variables: Mapping[str, int | None]) -> None:
+        self._price, self._variables = price, variables
+        self._known: dict[str, Parts] = {}
 
-
-Points = int | Page | Product | Sum | When  # an int wherever no variable decides
-
-
-class _Parts(NamedTuple):
-    """What a selection set costs: once, and for each item of the page it may stand in."""
-
-    once: Points
-    per_item: Points
-
-
-def price(
-    operation: OperationDefinitionNode, *, document: DocumentNode, schema: GraphQLSchema, page_max: int
-) -> Points:
-    """Return what an operation of a validated document costs, as a number or a small tree over its variables."""
-    root = schema.get_root_type(operation.operation)
-    assert root is not None  # validation: the operation has a type
-    pricing = _Pricing(schema, document, is_mutation=operation.operation.value == "mutation", page_max=page_max)
-    return pricing.whole(root, operation.selection_set)
-
-
-def points_of(points: Points, variables: Mapping[str, Any]) -> int:
-    """Return the cost under these variables, already coerced; linear in the document, whatever its fragments do."""
-    return points if isinstance(points, int) else _count(points, variables, {})
-
-
-def _count(points: Points, variables: Mapping[str, Any], known: dict[int, int]) -> int:
-    if isinstance(points, int):
-        return points
-    if (counted := known.get(id(points))) is not None:
-        return counted
-    match points:
-        case Page(names, least, default, most):
-            given = [size for name in names if isinstance(size := variables.get(name), int)]
-            total = min(max(least, *given), most) if given else least or default
-        case Product(count, each):
-            total = _count(count, variables, known) * _count(each, variables, known)
-        case Sum(constant, parts):
-            total = constant + sum(_count(part, variables, known) for part in parts)
-        case When(variable, wanted, inner):
-            total = _count(inner, variables, known) if variables.get(variable) is wanted else 0
-    known[id(points)] = total
-    return total
-
-
-class _Pricing:
-    """Walks each selection set and each fragment once."""
-
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, *, is_mutation: bool, page_max: int) -> None:
-        self.schema = schema
-        self.mutation = schema.mutation_type if is_mutation else None
-        self.page_max = page_max
-        self.fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        self.known: dict[str, _Parts] = {}
-
-    def whole(self, parent: GraphQLCompositeType, selections: SelectionSetNode) -> Points:
+    def whole(self, parent: GraphQLCompositeType, selections: SelectionSetNode) -> int:
         """The cost of what does not stand in a page."""
-        parts = self.parts(parent, selections)
-        return _sum((parts.once, _product(LIST_ASSUMED, parts.per_item)))
+        once, per_item = self.parts(parent, selections)
+        return once + LIST_ASSUMED * per_item
 
-    def parts(self, parent: GraphQLCompositeType, selections: SelectionSetNode) -> _Parts:
+    def parts(self, parent: GraphQLCompositeType, selections: SelectionSetNode) -> Parts:
         """The cost of a selection set, apart for what `edges` and `nodes` hold."""
-        priced = [self._conditional(parent, selection) for selection in selections.selections]
-        return _Parts(_sum(p.once for p in priced), _sum(p.per_item for p in priced))
+        found = [self._selection(parent, each) for each in selections.selections if self._is_in(each)]
+        return sum(once for once, _ in found), sum(per_item for _, per_item in found)
 
-    def _conditional(self, parent: GraphQLCompositeType, selection: SelectionNode) -> _Parts:
-        parts = self._selection(parent, selection)
-        for directive in selection.directives or ():
-            if directive.name.value in ("skip", "include"):
-                parts = _Parts(*(_when(directive, points) for points in parts))
-        return parts
+    def _is_in(self, selection: SelectionNode) -> bool:
+        return all(
+            self._value(directive.arguments[0].value) is (directive.name.value == "include")
+            for directive in _conditions(selection)
+        )
 
-    def _selection(self, parent: GraphQLCompositeType, selection: SelectionNode) -> _Parts:
+    def _value(self, node: ValueNode) -> Any:
+        if isinstance(node, VariableNode):
+            return self._variables.get(node.name.value)
+        return int(node.value) if isinstance(node, IntValueNode) else getattr(node, "value", None)
+
+    def _selection(self, parent: GraphQLCompositeType, selection: SelectionNode) -> Parts:
         match selection:
             case FieldNode():
                 return self._field(parent, selection)
@@ -170,84 +117,61 @@ class _Pricing:
                 return self._fragment(selection.name.value)
         raise AssertionError(f"graphql-core has no other selection: {selection.kind}")
 
-    def _fragment(self, name: str) -> _Parts:
-        if name not in self.known:
-            fragment = self.fragments[name]
-            self.known[name] = self.parts(self._type(fragment.type_condition.name.value), fragment.selection_set)
-        return self.known[name]
+    def _fragment(self, name: str) -> Parts:
+        if name not in self._known:
+            fragment = self._price._fragments[name]
+            self._known[name] = self.parts(self._type(fragment.type_condition.name.value), fragment.selection_set)
+        return self._known[name]
 
-    def _field(self, parent: GraphQLCompositeType, node: FieldNode) -> _Parts:
+    def _field(self, parent: GraphQLCompositeType, node: FieldNode) -> Parts:
         name = node.name.value
         if name in ("__schema", "__type"):
-            return _Parts(INTROSPECTION, 0)
-        base = MUTATION if parent is self.mutation else 0
+            return INTROSPECTION, 0
+        base = MUTATION if parent is self._price._mutation else 0
         definition = parent.fields.get(name) if is_object_type(parent) or is_interface_type(parent) else None
         returned = get_named_type(definition.type) if definition else None
         if definition is None or node.selection_set is None or not is_composite_type(returned):
-            return _Parts(base, 0)
-        if is_list_type(get_nullable_type(definition.type)):
-            each = _sum((1, self.whole(returned, node.selection_set)))
-            if name in _PAGED_LISTS and "pageInfo" in getattr(parent, "fields", ()):
-                return _Parts(0, each)
-            page = self._page(definition, node)
-            return _Parts(_product(LISTS_ASSUMED.get(name, LIST_ASSUMED) if page is None else page, each), 0)
-        inner = self.parts(returned, node.selection_set)
+            return base, 0
         page = self._page(definition, node)
-        held = _product(LIST_ASSUMED if page is None else page, inner.per_item)
-        return _Parts(_sum((base or 1, inner.once, held)), 0)
+        if is_list_type(get_nullable_type(definition.type)):
+            each = 1 + self.whole(returned, node.selection_set)
+            if name in _PAGED_LISTS and "pageInfo" in getattr(parent, "fields", ()):
+                return 0, each
+            return (LISTS_ASSUMED.get(name, LIST_ASSUMED) if page is None else page) * each, 0
+        once, per_item = self.parts(returned, node.selection_set)
+        return (base or 1) + once + (LIST_ASSUMED if page is None else page) * per_item, 0
 
-    def _page(self, field: GraphQLField, node: FieldNode) -> Points | None:
+    def _page(self, field: GraphQLField, node: FieldNode) -> int | None:
         """The page size of a field that has one: the larger of `first` and `last`, else the schema's default."""
         arguments = [field.args[name] for name in _PAGE_ARGUMENTS if name in field.args]
         if not arguments:
             return None
-        default = max((_default(a) for a in arguments), default=0) or PAGE_DEFAULT
-        given = [a.value for a in node.arguments or () if a.name.value in _PAGE_ARGUMENTS]
-        literal = max((int(value.value) for value in given if isinstance(value, IntValueNode)), default=0)
-        variables = tuple(value.name.value for value in given if isinstance(value, VariableNode))
-        least = min(max(literal, 0), self.page_max)
-        if variables:
-            return Page(variables, least, default, self.page_max)
-        return least if any(isinstance(value, IntValueNode) for value in given) else default
+        given = [self._value(a.value) for a in node.arguments or () if a.name.value in _PAGE_ARGUMENTS]
+        sizes = [size for size in given if isinstance(size, int)]
+        return min(max(0, *sizes), self._price._page_max) if sizes else max(map(_default, arguments)) or PAGE_DEFAULT
 
     def _type(self, name: str) -> GraphQLCompositeType:
-        found = self.schema.get_type(name)
+        found = self._price._schema.get_type(name)
         assert is_composite_type(found)  # validation: fragments stand on composite types
         return found
+
+
+def _conditions(node: SelectionNode) -> Iterator[Any]:
+    return (d for d in node.directives or () if d.name.value in ("skip", "include"))
+
+
+def _deciding(*definitions: OperationDefinitionNode | FragmentDefinitionNode) -> Iterator[str]:
+    """Yield the variables that a cost can depend on: page sizes, and what `@skip` and `@include` ask."""
+    waiting: list[Any] = [definition.selection_set for definition in definitions]
+    while waiting:
+        for node in waiting.pop().selections:
+            arguments = [a for d in _conditions(node) for a in d.arguments]
+            arguments += [a for a in getattr(node, "arguments", ()) or () if a.name.value in _PAGE_ARGUMENTS]
+            yield from (a.value.name.value for a in arguments if isinstance(a.value, VariableNode))
+            if below := getattr(node, "selection_set", None):
+                waiting.append(below)
 
 
 def _default(argument: GraphQLArgument) -> int:
     declared = argument.default.value if argument.default else argument.default_value
     return declared if isinstance(declared, int) else 0
-
-
-def _sum(points: Iterable[Points]) -> Points:
-    """Add up. A sum of one part is taken apart, one of several is shared: unfolding those could grow without end."""
-    constant = 0
-    parts: list[Points] = []
-    for part in points:
-        match part:
-            case int():
-                constant += part
-            case Sum(more, (only,)):
-                constant += more
-                parts.append(only)
-            case _:
-                parts.append(part)
-    return Sum(constant, tuple(parts)) if parts else constant
-
-
-def _product(count: Points, each: Points) -> Points:
-    if each == 0 or count == 0:
-        return 0
-    return count * each if isinstance(count, int) and isinstance(each, int) else Product(count, each)
-
-
-def _when(directive: DirectiveNode, points: Points) -> Points:
-    wanted = directive.name.value == "include"
-    assert directive.arguments  # validation: `if` is required
-    match directive.arguments[0].value:
-        case VariableNode(name=name):
-            return When(name.value, wanted, points) if points != 0 else 0
-        case condition:
-            return points if getattr(condition, "value", None) is wanted else 0

@@ -21,7 +21,7 @@ from graphql import (
     validate,
 )
 
-from greenroom.cost import Points, points_of, price
+from greenroom.cost import Price
 from greenroom.limits import Exceeded, Limits, count_tokens, measure
 
 ERRORS_MAX = 20
@@ -43,11 +43,11 @@ class Operation:
     name: str | None
     kind: OperationType
     document: DocumentNode
-    points: Points
+    price: Price
 
     def cost(self, variables: Mapping[str, Any]) -> int:
         """Return its points under coerced variables; see `cost.py`."""
-        return points_of(self.points, variables)
+        return self.price.under(variables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Operations:
         operations: dict[str | None, Operation] = {}
         for node in found:
             name = node.name.value if node.name else None
-            points = price(node, document=document, schema=self._schema, page_max=self._limits.page_size)
+            points = Price(node, document=document, schema=self._schema, page_max=self._limits.page_size)
             operations[name] = Operation(name, node.operation, DocumentNode(definitions=(node, *fragments)), points)
         if len(found) == 1:
             operations[None] = next(iter(operations.values()))
