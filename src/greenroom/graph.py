@@ -2,10 +2,11 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib import import_module
-from typing import Annotated, Any, NewType, TypeVar
+from typing import Annotated, Any, Generic, NewType, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -20,14 +21,17 @@ from graphql import (
 
 from greenroom.access import NOWHERE, STAFF, Key, Permission, scope
 from greenroom.context import Context, Info, Replay
-from greenroom.db import Read, Scope
+from greenroom.db import Read, Record, Scope
 from greenroom.errors import Problem, Refused, Stale, UserErrorCode
 from greenroom.law.announcement import line
 from greenroom.law.basis import RuleBasis as Basis
 from greenroom.law.terms import RequirementKind
-from greenroom.paging import BadPage, Page, Slice, page
+from greenroom.paging import BadPage, Listing, Page, Slice, page, parameters, slice_of
 
 T = TypeVar("T")
+N = TypeVar("N")
+E = TypeVar("E")
+Ends = tuple[int | None, str | None, int | None, str | None]  # first, after, last, before
 
 # Type -> its home, and the byte that stands for it in a global id (never to be reused).
 NODES = {
@@ -168,6 +172,36 @@ class PageInfo:
     """Cursor of the first edge."""
     end_cursor: str | None = None
     """Cursor of the last edge."""
+
+
+@strawberry.type
+class Edge(Generic[N]):
+    """One object of a page."""
+
+    cursor: str
+    """Cursor."""
+    node: N
+    """The object."""
+
+
+@strawberry.type
+class Connection(Generic[N, E]):
+    """A page."""
+
+    edges: list[E]
+    """The page."""
+    nodes: list[N]
+    """Nodes without edge data."""
+    page_info: PageInfo
+    """Paging state."""
+
+
+@strawberry.type
+class CountedConnection(Connection[N, E]):
+    """A page of a list that is counted where that is asked for."""
+
+    total_count: int
+    """Counted up to 1000."""
 
 
 @strawberry.interface
@@ -339,14 +373,46 @@ def lacking(info: Info, *permissions: Permission) -> GraphQLError:
     return GraphQLError(words, extensions={"code": "PERMISSION_DENIED", "permissions": [*permissions]})
 
 
-def page_info(part: Slice, cursors: Sequence[str]) -> PageInfo:
-    """Return where a page stands."""
-    return PageInfo(
-        has_next_page=part.has_next,
-        has_previous_page=part.has_previous,
-        start_cursor=cursors[0] if cursors else None,
-        end_cursor=cursors[-1] if cursors else None,
-    )
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page that was read, the cursor of each row, and the length of the whole list where that was asked for."""
+
+    part: Slice
+    cursors: list[str]
+    total: int
+
+    @property
+    def page_info(self) -> PageInfo:
+        """Where it stands."""
+        return PageInfo(
+            has_next_page=self.part.has_next,
+            has_previous_page=self.part.has_previous,
+            start_cursor=self.cursors[0] if self.cursors else None,
+            end_cursor=self.cursors[-1] if self.cursors else None,
+        )
+
+    def edges(self, kind: Callable[..., E], nodes: Sequence[Any]) -> list[E]:
+        """Return the edges of these nodes, one for each row."""
+        return [kind(cursor=cursor, node=node) for cursor, node in zip(self.cursors, nodes, strict=True)]
+
+
+async def read_page(
+    info: Info,
+    listing: Listing,
+    ends: Ends,
+    scope: Scope,
+    *,
+    whole: Callable[[list[Record]], list[Record]] = lambda rows: rows,
+    **values: Any,
+) -> Found:
+    """Read a page of a list, as the arguments of its connection ask; `whole` makes one row of several.
+
+    Raises GraphQLError (BAD_USER_INPUT, naming the argument) for arguments that name no page.
+    """
+    asked, counts = page_of(info, *ends, of=listing.kinds), asks_for(info, "totalCount")
+    rows = await info.context.rows(listing.read(asked, counts=counts), scope, **values, **parameters(asked))
+    part = slice_of(whole(rows), asked)
+    return Found(part, [listing.cursor(row) for row in part.rows], part.rows[0]["total"] if counts and part.rows else 0)
 
 
 def asks_for(info: Info, name: str) -> bool:

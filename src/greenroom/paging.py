@@ -10,6 +10,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, select, tuple_
 
+from greenroom.db import Read, Record
+
 PAGE_SIZE_MAX = 100
 PAGE_SIZE_DEFAULT = 20
 COUNTED_MAX = 1000
@@ -126,3 +128,34 @@ def slice_of(found: Sequence[Any], page: Page) -> Slice:
     if page.is_backward:
         return Slice(rows[::-1], has_next=page.before is not None, has_previous=has_more)
     return Slice(rows, has_next=has_more, has_previous=page.after is not None)
+
+
+class Listing:
+    """An ordered list that is read page by page; each shape of a page is compiled once, and they are few.
+
+    `around` may put a statement around that of the page, given whether the rows come in falling order.
+    """
+
+    def __init__(
+        self,
+        base: Select[Any],
+        *order: Any,
+        descending: bool = False,
+        around: Callable[[Select[Any], bool], Select[Any]] = lambda page, _: page,
+    ) -> None:
+        self.kinds: tuple[type, ...] = tuple(column.type.python_type for column in order)
+        self._base, self._order, self._descending, self._around = base, order, descending, around
+        self._reads: dict[tuple[bool, ...], Read] = {}
+
+    def read(self, page: Page, *, counts: bool) -> Read:
+        """Return the statement of a page, with the list's `total` in each row where `counts` asks for it."""
+        shape = (page.after is None, page.before is None, page.is_backward, counts)
+        if shape not in self._reads:
+            base = self._base.add_columns(total(self._base)) if counts else self._base
+            statement = paged(base, self._order, page, descending=self._descending)
+            self._reads[shape] = Read(self._around(statement, self._descending is not page.is_backward))
+        return self._reads[shape]
+
+    def cursor(self, row: Record) -> str:
+        """Name the place of a row."""
+        return cursor_of([row[column.name] for column in self._order])

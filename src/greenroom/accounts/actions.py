@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, column, or_
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, column, or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
@@ -14,6 +14,7 @@ from greenroom.db import Read, Transaction
 from greenroom.errors import Problem, Refused
 from greenroom.events.actions import record
 from greenroom.law.terms import AccountKind, is_chinese
+from greenroom.paging import Listing
 from greenroom.text import country, folded, one_line
 
 NAME_LENGTH_MAX = 120
@@ -62,14 +63,12 @@ def standing_of(kind: AccountKind, nationality: str) -> dict[str, Any]:
 BY_NAME = (col(Account.search_name), col(Account.account_id))
 
 
-def directory(*, is_search: bool) -> Select[Any]:
-    """All accounts; a search matches the name anywhere or the platform's id as a whole."""
-    found = select(Account)
-    if not is_search:
-        return found
-    return found.where(
+DIRECTORY = Listing(select(Account), *BY_NAME)
+# A search matches the name anywhere, or the platform's id as a whole.
+FOUND = Listing(
+    select(Account).where(
         or_(col(Account.search_name).like(bindparam("pattern")), col(Account.external_id) == bindparam("external_id"))
-    )
-
-
+    ),
+    *BY_NAME,
+)
 EXTERNAL_IDS = Read(select(Account.account_id, Account.external_id))

@@ -1,6 +1,6 @@
 """The GraphQL face of accounts."""
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 import strawberry
@@ -8,32 +8,30 @@ import strawberry
 from greenroom.access import STAFF, Permission, account_id_of
 from greenroom.accounts import actions
 from greenroom.context import Context, Info
-from greenroom.db import NOBODY, Read, Record, Scope
+from greenroom.db import NOBODY, Record, Scope
 from greenroom.errors import Refused
 from greenroom.graph import (
     After,
     Before,
+    CountedConnection,
     CountryCode,
+    Edge,
     First,
     Instant,
     Last,
     Node,
-    PageInfo,
     Payload,
     Search,
-    asks_for,
     given,
     global_id,
     home,
     key_of,
     lacking,
-    page_info,
-    page_of,
+    read_page,
     user_errors,
 )
 from greenroom.law.policies import InForce
 from greenroom.law.terms import AccountKind, LiveRoomStatus
-from greenroom.paging import cursor_of, paged, parameters, slice_of, total
 from greenroom.text import pattern, searched
 
 if TYPE_CHECKING:
@@ -167,27 +165,13 @@ def console_of(row: Record, in_force: InForce, context: Context) -> ConsoleAcces
 
 
 @strawberry.type
-class AccountEdge:
+class AccountEdge(Edge[Account]):
     """One account of a page."""
-
-    cursor: str
-    """Cursor."""
-    node: Account
-    """The account."""
 
 
 @strawberry.type
-class AccountConnection:
+class AccountConnection(CountedConnection[Account, AccountEdge]):
     """A page of accounts."""
-
-    edges: list[AccountEdge]
-    """The page."""
-    nodes: list[Account]
-    """Nodes without edge data."""
-    page_info: PageInfo
-    """Paging state."""
-    total_count: int
-    """Counted up to 1000."""
 
 
 @strawberry.type
@@ -289,23 +273,13 @@ class AccountQueries:
         """All accounts, by name. Requires ADMINISTER, or REVIEW."""
         if not info.context.actor.permissions & {Permission.ADMINISTER, Permission.REVIEW}:
             raise lacking(info, Permission.ADMINISTER, Permission.REVIEW)
-        page = page_of(info, first, after, last, before, of=(str, UUID))
-        search = given(search)
-        base = actions.directory(is_search=search is not None)
-        if asks_for(info, "totalCount"):
-            base = base.add_columns(total(base))
-        read = Read(paged(base, actions.BY_NAME, page, descending=False))
-        values = parameters(page) | (
-            {"pattern": pattern(search), "external_id": searched(search)} if search is not None else {}
-        )
-        part = slice_of(await info.context.rows(read, Scope(reading="accounts"), **values), page)
-        nodes = [Account.of(row) for row in part.rows]
-        cursors = [cursor_of((row["search_name"], row["account_id"])) for row in part.rows]
+        listing, values, text = actions.DIRECTORY, dict[str, Any](), given(search)
+        if text is not None:
+            listing, values = actions.FOUND, {"pattern": pattern(text), "external_id": searched(text)}
+        found = await read_page(info, listing, (first, after, last, before), Scope(reading="accounts"), **values)
+        nodes = [Account.of(row) for row in found.part.rows]
         return AccountConnection(
-            edges=[AccountEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
-            nodes=nodes,
-            page_info=page_info(part, cursors),
-            total_count=part.rows[0].get("total", 0) if part.rows else 0,
+            edges=found.edges(AccountEdge, nodes), nodes=nodes, page_info=found.page_info, total_count=found.total
         )
 
     @strawberry.field

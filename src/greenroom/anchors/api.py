@@ -1,6 +1,5 @@
 """The GraphQL face of anchors."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
@@ -16,12 +15,15 @@ from greenroom.errors import Refused
 from greenroom.graph import (
     After,
     Before,
+    CountedConnection,
     CountryCode,
+    Edge,
+    Ends,
     First,
+    Found,
     Instant,
     Last,
     Node,
-    PageInfo,
     Payload,
     batch_of,
     given,
@@ -29,11 +31,9 @@ from greenroom.graph import (
     home,
     key_of,
     made,
-    page_info,
     user_errors,
 )
 from greenroom.law.terms import BroadcastLocation
-from greenroom.paging import Slice, cursor_of
 
 if TYPE_CHECKING:
     from greenroom.accounts.api import Account
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 VERIFICATIONS = strawberry.lazy("greenroom.verifications.api")
 ACCOUNTS = strawberry.lazy("greenroom.accounts.api")
 ANCHORS = batch_of(actions.BY_IDS, "ids")
-Ends = tuple[int | None, str | None, int | None, str | None]  # first, after, last, before
 
 strawberry.enum(BroadcastLocation)
 
@@ -145,37 +144,19 @@ class Anchor(Node):
 
 
 @strawberry.type
-class AnchorEdge:
+class AnchorEdge(Edge[Anchor]):
     """One anchor of a page."""
 
-    cursor: str
-    """Cursor."""
-    node: Anchor
-    """The anchor."""
-
 
 @strawberry.type
-class AnchorConnection:
+class AnchorConnection(CountedConnection[Anchor, AnchorEdge]):
     """A page of the roster."""
 
-    edges: list[AnchorEdge]
-    """The page."""
-    nodes: list[Anchor]
-    """Nodes without edge data."""
-    page_info: PageInfo
-    """Paging state."""
-    total_count: int
-    """Counted up to 1000."""
-
 
 @strawberry.type
-class RememberedAnchorEdge:
+class RememberedAnchorEdge(Edge[Anchor]):
     """The tie between an account and an anchor it remembers."""
 
-    cursor: str
-    """Cursor."""
-    node: Anchor
-    """The anchor."""
     remembered_at: Instant
     """First submission under this account."""
     last_appeared_at: Instant | None
@@ -183,68 +164,41 @@ class RememberedAnchorEdge:
     last_location: BroadcastLocation | None
     """Offered as the default next time."""
 
+    @classmethod
+    def of(cls, *, cursor: str, node: Anchor) -> Self:
+        """What a client sees of the tie."""
+        row = node.row
+        return cls(
+            cursor=cursor,
+            node=node,
+            remembered_at=row["remembered_at"],
+            last_appeared_at=row["last_appeared_at"],
+            last_location=location(row["last_location"]),
+        )
+
 
 @strawberry.type
-class RememberedAnchorConnection:
+class RememberedAnchorConnection(CountedConnection[Anchor, RememberedAnchorEdge]):
     """A page of remembered anchors."""
-
-    edges: list[RememberedAnchorEdge]
-    """The page."""
-    nodes: list[Anchor]
-    """Nodes without edge data."""
-    page_info: PageInfo
-    """Paging state."""
-    total_count: int
-    """Counted up to 1000."""
 
 
 async def roster_page(info: Info, account_id: UUID, ends: Ends, search: str | None) -> AnchorConnection:
     """Answer a page of the roster, by name."""
-    part, total = await home("verifications").anchors_page(
-        info, account_id, ends, search, base=actions.roster, order=("search_name", "id"), of=(str, UUID)
-    )
-    nodes, cursors = shown(part, ("search_name", "id"))
+    verifications = home("verifications")
+    found: Found = await verifications.anchors_page(info, account_id, ends, verifications.actions.ROSTER, search)
+    nodes = [Anchor.of(row) for row in found.part.rows]
     return AnchorConnection(
-        edges=[AnchorEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
-        nodes=nodes,
-        page_info=page_info(part, cursors),
-        total_count=total,
+        edges=found.edges(AnchorEdge, nodes), nodes=nodes, page_info=found.page_info, total_count=found.total
     )
 
 
 async def remembered_page(info: Info, account_id: UUID, ends: Ends, search: str | None) -> RememberedAnchorConnection:
     """Answer a page of the remembered anchors, most recently used first."""
-    part, total = await home("verifications").anchors_page(
-        info,
-        account_id,
-        ends,
-        search,
-        base=actions.remembered,
-        order=("last_used_at", "id"),
-        of=(datetime, UUID),
-        descending=True,
-    )
-    nodes, cursors = shown(part, ("last_used_at", "id"))
-    return RememberedAnchorConnection(
-        edges=[
-            RememberedAnchorEdge(
-                cursor=cursor,
-                node=node,
-                remembered_at=node.row["remembered_at"],
-                last_appeared_at=node.row["last_appeared_at"],
-                last_location=location(node.row["last_location"]),
-            )
-            for cursor, node in zip(cursors, nodes, strict=True)
-        ],
-        nodes=nodes,
-        page_info=page_info(part, cursors),
-        total_count=total,
-    )
-
-
-def shown(part: Slice, order: tuple[str, ...]) -> tuple[list[Anchor], list[str]]:
-    """Return the nodes of a page and their cursors."""
-    return [Anchor.of(row) for row in part.rows], [cursor_of([row[name] for name in order]) for row in part.rows]
+    verifications = home("verifications")
+    found: Found = await verifications.anchors_page(info, account_id, ends, verifications.actions.REMEMBERED, search)
+    nodes = [Anchor.of(row) for row in found.part.rows]
+    edges = found.edges(RememberedAnchorEdge.of, nodes)
+    return RememberedAnchorConnection(edges=edges, nodes=nodes, page_info=found.page_info, total_count=found.total)
 
 
 def location(stored: str | None) -> BroadcastLocation | None:

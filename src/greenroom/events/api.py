@@ -1,15 +1,13 @@
 """The GraphQL face of events: the log as its readers may see it."""
 
-from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import Select, bindparam
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from greenroom.access import Key, Permission, acts_for
-from greenroom.columns import table
 from greenroom.context import Context, Info
 from greenroom.db import Read, Record, Scope
 from greenroom.events.actions import may_see_who
@@ -17,23 +15,23 @@ from greenroom.events.tables import ActorKind, Event
 from greenroom.graph import (
     After,
     Before,
+    Connection,
+    Edge,
+    Ends,
     First,
     Instant,
     Last,
     Node,
-    PageInfo,
     given,
     global_id,
     lacking,
     node_of,
-    page_info,
-    page_of,
+    read_page,
     sight,
 )
-from greenroom.paging import cursor_of, paged, parameters, slice_of
+from greenroom.paging import Listing
 from greenroom.text import searched
 
-Ends = tuple[int | None, str | None, int | None, str | None]  # first, after, last, before
 STAFF_NAME = {"en": "Platform staff", "zh": "平台工作人员"}
 SERVICE_NAME = {"en": "Platform service", "zh": "平台系统"}
 
@@ -83,62 +81,44 @@ def actor_shown(row: Record, context: Context) -> str:
 
 
 @strawberry.type
-class AuditEventEdge:
+class AuditEventEdge(Edge[AuditEvent]):
     """One audit event of a page."""
-
-    cursor: str
-    """Cursor."""
-    node: AuditEvent
-    """The event."""
 
 
 @strawberry.type
-class AuditEventConnection:
+class AuditEventConnection(Connection[AuditEvent, AuditEventEdge]):
     """A page of audit events."""
 
-    edges: list[AuditEventEdge]
-    """The page."""
-    nodes: list[AuditEvent]
-    """Nodes without edge data."""
-    page_info: PageInfo
-    """Paging state."""
+
+async def events_page(info: Info, listing: Listing, ends: Ends, scope: Scope, **values: Any) -> AuditEventConnection:
+    """Answer a page of the log, newest first."""
+    found = await read_page(info, listing, ends, scope, **values)
+    nodes = [AuditEvent.of(row, info.context) for row in found.part.rows]
+    return AuditEventConnection(edges=found.edges(AuditEventEdge, nodes), nodes=nodes, page_info=found.page_info)
 
 
 async def account_page(info: Info, account_id: UUID, ends: Ends) -> AuditEventConnection:
-    """Answer a page of an account's log, newest first."""
-    scope = sight(info.context, account_id)
-    return await events_page(info, scope, ends, OF_ACCOUNT, order=("seq",), values={"account_id": account_id})
+    """Answer a page of an account's log."""
+    return await events_page(info, LOG, ends, sight(info.context, account_id), account_id=account_id)
 
 
 async def reads_page(info: Info, anchor: Key, ends: Ends) -> AuditEventConnection:
-    """Answer a page of what staff read about an anchor, newest first (X5)."""
-    values = {"account_id": anchor.account_id, "anchor_id": anchor.id}
+    """Answer a page of what staff read about an anchor (X5)."""
     scope = sight(info.context, anchor.account_id)
-    return await events_page(info, scope, ends, READS_OF_ANCHOR, order=("seq",), values=values)
+    return await events_page(info, READS, ends, scope, account_id=anchor.account_id, anchor_id=anchor.id)
 
 
-async def events_page(
-    info: Info, scope: Scope, ends: Ends, base: Select[Any], *, order: tuple[str, ...], values: dict[str, Any]
-) -> AuditEventConnection:
-    """Answer a page of the log, newest first."""
-    page = page_of(info, *ends, of=tuple(CURSOR_TYPES[name] for name in order))
-    read = Read(paged(base, [table(Event).c[name] for name in order], page, descending=True))
-    part = slice_of(await info.context.rows(read, scope, **values, **parameters(page)), page)
-    nodes = [AuditEvent.of(row, info.context) for row in part.rows]
-    cursors = [cursor_of([row[name] for name in order]) for row in part.rows]
-    return AuditEventConnection(
-        edges=[AuditEventEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
-        nodes=nodes,
-        page_info=page_info(part, cursors),
-    )
-
-
-CURSOR_TYPES: dict[str, type] = {"seq": int, "account_id": UUID, "occurred_at": datetime}
 OF_ACCOUNT = select(Event).where(col(Event.account_id) == bindparam("account_id"))
-READS_OF_ANCHOR = OF_ACCOUNT.where(col(Event.anchor_id) == bindparam("anchor_id"), col(Event.purpose).is_not(None))
 ONE = Read(OF_ACCOUNT.where(col(Event.seq) == bindparam("seq")))
-EVERYWHERE = select(Event)
-OF_ACTION = select(Event).where(col(Event.action) == bindparam("action"))
+LOG = Listing(OF_ACCOUNT, col(Event.seq), descending=True)
+READS = Listing(
+    OF_ACCOUNT.where(col(Event.anchor_id) == bindparam("anchor_id"), col(Event.purpose).is_not(None)),
+    col(Event.seq),
+    descending=True,
+)
+BY_INSTANT = (col(Event.occurred_at), col(Event.account_id), col(Event.seq))
+EVERYWHERE = Listing(select(Event), *BY_INSTANT, descending=True)
+OF_ACTION = Listing(select(Event).where(col(Event.action) == bindparam("action")), *BY_INSTANT, descending=True)
 
 
 async def load(info: Info, key: Key) -> AuditEvent | None:
@@ -168,8 +148,5 @@ class EventQueries:
         if Permission.AUDIT not in info.context.actor.permissions:
             raise lacking(info, Permission.AUDIT)
         asked = given(action)
-        base, values = (EVERYWHERE, {}) if asked is None else (OF_ACTION, {"action": searched(asked)})
-        order = ("occurred_at", "account_id", "seq")
-        return await events_page(
-            info, Scope(reading="audit"), (first, after, last, before), base, order=order, values=values
-        )
+        listing, values = (EVERYWHERE, {}) if asked is None else (OF_ACTION, {"action": searched(asked)})
+        return await events_page(info, listing, (first, after, last, before), Scope(reading="audit"), **values)

@@ -11,10 +11,12 @@ from greenroom.context import Context, Info
 from greenroom.errors import Refused
 from greenroom.graph import (
     After,
+    Connection,
+    Edge,
     First,
+    Found,
     Instant,
     Node,
-    PageInfo,
     Payload,
     RuleBasis,
     bad_argument,
@@ -23,7 +25,6 @@ from greenroom.graph import (
     home,
     instant,
     lacking,
-    page_info,
     page_of,
     user_errors,
 )
@@ -177,25 +178,14 @@ class AdmissionChange:
 
 
 @strawberry.type
-class AdmissionChangeEdge:
+class AdmissionChangeEdge(Edge[AdmissionChange]):
     """One change of a page."""
-
-    cursor: str
-    """Cursor."""
-    node: AdmissionChange
-    """The change."""
 
 
 @strawberry.type
-class AdmissionChangeConnection:
+class AdmissionChangeConnection(Connection[AdmissionChange, AdmissionChangeEdge]):
     """A page of changes."""
 
-    edges: list[AdmissionChangeEdge]
-    """The page."""
-    nodes: list[AdmissionChange]
-    """Nodes without edge data."""
-    page_info: PageInfo
-    """Paging state."""
     newly_admitted: int
     """Rooms that would be newly admitted, among those counted."""
     newly_refused: int
@@ -275,12 +265,12 @@ class PolicyQueries:
         seen = await actions.preview_policy(context.services.db, before=context.in_force, after=tried, now=context.now)
         beyond = [change for change in seen.changes if page.after is None or place(change) > page.after]
         part = Slice(beyond[: page.size], has_next=len(beyond) > page.size, has_previous=page.after is not None)
+        found = Found(part, [cursor_of(place(change)) for change in part.rows], 0)
         nodes = [AdmissionChange(change=change) for change in part.rows]
-        cursors = [cursor_of(place(change)) for change in part.rows]
         return AdmissionChangeConnection(
-            edges=[AdmissionChangeEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
+            edges=found.edges(AdmissionChangeEdge, nodes),
             nodes=nodes,
-            page_info=page_info(part, cursors),
+            page_info=found.page_info,
             newly_admitted=seen.newly_admitted,
             newly_refused=seen.newly_refused,
             rooms_counted=seen.rooms_counted,

@@ -42,6 +42,7 @@ from greenroom.law.confirmation import confirmation_after
 from greenroom.law.evidence import freeze
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW
 from greenroom.law.terms import BroadcastLocation, EndReason, LiveRoomStatus
+from greenroom.paging import Listing
 from greenroom.rooms.gate import CAST, CAST_LOCKED, Verdict, by_anchor, judge
 from greenroom.rooms.tables import AdmissionRecord, CastMember, LiveRoom
 from greenroom.text import one_line
@@ -84,10 +85,8 @@ def rooms() -> Any:
     )
 
 
-def rooms_of(*, has_status: bool) -> Any:
-    """An account's rooms, or those in one state."""
-    found = rooms()
-    return found.where(col(LiveRoom.status) == bindparam("status")) if has_status else found
+ROOMS = Listing(rooms(), col(LiveRoom.id), descending=True)
+ROOMS_IN = Listing(rooms().where(col(LiveRoom.status) == bindparam("status")), col(LiveRoom.id), descending=True)
 
 
 async def create_room(

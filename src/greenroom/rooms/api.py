@@ -5,21 +5,21 @@ from uuid import UUID
 
 import orjson
 import strawberry
-from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from greenroom.access import ENDS_BROADCASTS, STAFF, Key, acts_for
 from greenroom.context import Context, Info, Once, Replay
-from greenroom.db import NOBODY, Read, Record, Scope
+from greenroom.db import NOBODY, Record, Scope
 from greenroom.errors import NotAdmitted, Problem, Refused
 from greenroom.graph import (
+    CountedConnection,
+    Edge,
+    Ends,
     Instant,
     Node,
-    PageInfo,
     Payload,
     RuleBasis,
     UserError,
-    asks_for,
     batch_of,
     given,
     global_id,
@@ -27,8 +27,7 @@ from greenroom.graph import (
     key_of,
     lacking,
     made,
-    page_info,
-    page_of,
+    read_page,
     sight,
     user_errors,
 )
@@ -45,11 +44,9 @@ from greenroom.law.terms import (
     VerificationPath,
     VerificationStatus,
 )
-from greenroom.paging import cursor_of, paged, parameters, slice_of, total
 from greenroom.rooms import actions, gate
 from greenroom.rooms.actions import Confirmation, Pick, Went
 from greenroom.rooms.gate import Verdict, judge
-from greenroom.rooms.tables import LiveRoom as Row
 from greenroom.verifications.actions import GATE_CANDIDATES
 
 if TYPE_CHECKING:
@@ -67,7 +64,6 @@ CASTS = batch_of(gate.CAST, "room_ids", by="room_id", many=True)
 MEMBERS = batch_of(actions.MEMBERS, "ids")
 RECORDS = batch_of(actions.RECORDS, "room_ids", by="room_id", many=True)
 RECORDS_BY_IDS = batch_of(actions.RECORDS_BY_IDS, "ids")
-Ends = tuple[int | None, str | None, int | None, str | None]  # first, after, last, before
 
 for words in (AdmissionBlockerCode, EndReason, LiveRoomStatus, PolicyPhase):
     strawberry.enum(words)
@@ -459,55 +455,27 @@ class LiveRoom(Node):
 
 
 @strawberry.type
-class LiveRoomEdge:
+class LiveRoomEdge(Edge[LiveRoom]):
     """One room of a page."""
-
-    cursor: str
-    """Cursor."""
-    node: LiveRoom
-    """The room."""
 
 
 @strawberry.type
-class LiveRoomConnection:
+class LiveRoomConnection(CountedConnection[LiveRoom, LiveRoomEdge]):
     """A page of rooms."""
-
-    edges: list[LiveRoomEdge]
-    """The page."""
-    nodes: list[LiveRoom]
-    """Nodes without edge data."""
-    page_info: PageInfo
-    """Paging state."""
-    total_count: int
-    """Counted up to 1000."""
 
 
 async def rooms_page(info: Info, account_id: UUID, ends: Ends, status: LiveRoomStatus | None) -> LiveRoomConnection:
     """Answer a page of an account's rooms, newest first."""
-    context, page = info.context, page_of(info, *ends, of=(UUID,))
-    wants_total = asks_for(info, "totalCount")
-    shape = (page.after is None, page.before is None, page.is_backward, status is None, wants_total)
-    if shape not in ROOM_READS:
-        base = actions.rooms_of(has_status=status is not None)
-        base = base.add_columns(total(base)) if wants_total else base
-        ROOM_READS[shape] = Read(paged(base, (col(Row.id),), page, descending=True))
-    values: dict[str, Any] = {"account_id": account_id} | parameters(page)
+    listing, values = actions.ROOMS, dict[str, Any]()
     if status is not None:
-        values["status"] = status.value
-    part = slice_of(await context.rows(ROOM_READS[shape], sight(context, account_id), **values), page)
-    for row in part.rows:
-        context.loader(ROOMS).prime(Key(account_id, row["id"]), row)
-    nodes = [LiveRoom.of(row) for row in part.rows]
-    cursors = [cursor_of((row["id"],)) for row in part.rows]
+        listing, values = actions.ROOMS_IN, {"status": status.value}
+    found = await read_page(info, listing, ends, sight(info.context, account_id), account_id=account_id, **values)
+    for row in found.part.rows:
+        info.context.loader(ROOMS).prime(Key(account_id, row["id"]), row)
+    nodes = [LiveRoom.of(row) for row in found.part.rows]
     return LiveRoomConnection(
-        edges=[LiveRoomEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
-        nodes=nodes,
-        page_info=page_info(part, cursors),
-        total_count=part.rows[0]["total"] if wants_total and part.rows else 0,
+        edges=found.edges(LiveRoomEdge, nodes), nodes=nodes, page_info=found.page_info, total_count=found.total
     )
-
-
-ROOM_READS: dict[Any, Read] = {}  # by shape of the page: a bounded few, each compiled once
 
 
 @strawberry.type

@@ -9,8 +9,6 @@ from uuid import UUID
 import orjson
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
-    FromClause,
     LargeBinary,
     Select,
     Text,
@@ -34,7 +32,7 @@ from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
 from greenroom.accounts.tables import Account
-from greenroom.anchors.actions import IDS, agree, has_agreed, record_consent, stands
+from greenroom.anchors.actions import IDS, agree, has_agreed, record_consent, remembered, roster, stands
 from greenroom.anchors.tables import Anchor, AnchorKey
 from greenroom.columns import INSTANT, table
 from greenroom.db import Read, Record, Transaction
@@ -69,6 +67,7 @@ from greenroom.law.terms import (
     VerificationStatus,
     is_chinese,
 )
+from greenroom.paging import Listing
 from greenroom.sealing import KeyWrapping, Pepper, Seal, context_of, new_data_key
 from greenroom.text import country, email_address, folded, one_line
 from greenroom.verifications.tables import Review, Verification
@@ -548,15 +547,20 @@ def account_rejections(anchors: Any) -> Any:
     )
 
 
-def with_candidates(page: Select[Any], order: Callable[[FromClause], Sequence[ColumnElement[Any]]]) -> Any:
-    """A page of anchors, each on as many rows as it has candidates, whose columns are called `v_…`: one statement."""
-    anchors = page.subquery("page")
-    found = handed_in(anchors).lateral("candidate")
-    return (
-        select(*anchors.c, *(column.label(f"v_{column.name}") for column in found.c))
-        .select_from(anchors.outerjoin(found, true()))
-        .order_by(*order(anchors))
-    )
+def with_candidates(*order: str) -> Callable[[Select[Any], bool], Select[Any]]:
+    """Put around a page of anchors what it takes to get each with its candidates, whose columns are called `v_…`."""
+
+    def around(page: Select[Any], runs_down: bool) -> Any:
+        anchors = page.subquery("page")
+        found = handed_in(anchors).lateral("candidate")
+        columns = [anchors.c[name] for name in order]
+        return (
+            select(*anchors.c, *(column.label(f"v_{column.name}") for column in found.c))
+            .select_from(anchors.outerjoin(found, true()))
+            .order_by(*(c.desc() if runs_down else c.asc() for c in columns))
+        )
+
+    return around
 
 
 def ungrouped(rows: Sequence[Record]) -> list[tuple[Record, list[dict[str, Any]]]]:
@@ -593,11 +597,28 @@ REVIEWS = Read(
         col(Review.created_at).label("reviewed_at"),
     ).where(col(Review.account_id) == bindparam("account_id"), col(Review.id) == any_(bindparam("ids", type_=IDS)))
 )
-BY_ANCHOR = attempts(table(Anchor)).where(
-    col(Anchor.account_id) == Verification.account_id,
-    col(Anchor.id) == Verification.anchor_id,
-    col(Verification.account_id) == bindparam("account_id"),
-    col(Verification.anchor_id) == bindparam("anchor_id"),
+HISTORY = Listing(
+    attempts(table(Anchor)).where(
+        col(Anchor.account_id) == Verification.account_id,
+        col(Anchor.id) == Verification.anchor_id,
+        col(Verification.account_id) == bindparam("account_id"),
+        col(Verification.anchor_id) == bindparam("anchor_id"),
+    ),
+    col(Verification.id),
+    descending=True,
+)
+
+
+def anchors_listing(base: Any, *order: str, descending: bool = False) -> Listing:
+    """Return a list of anchors whose pages bring the candidates."""
+    columns = [table(Anchor).c[name] for name in order]
+    return Listing(base, *columns, descending=descending, around=with_candidates(*order))
+
+
+# Each as a whole, and as a search narrows it down.
+ROSTER = tuple(anchors_listing(roster(is_search=s), "search_name", "id") for s in (False, True))
+REMEMBERED = tuple(
+    anchors_listing(remembered(is_search=s), "last_used_at", "id", descending=True) for s in (False, True)
 )
 SEALED = Read(
     select(Verification.id, Verification.anchor_id, Verification.legal_name, Verification.email)

@@ -1,30 +1,30 @@
 """The GraphQL face of verifications: attempts, what is asked for, and what was decided."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import ColumnElement, FromClause, Select
-from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from greenroom.access import Key, acts_for
 from greenroom.anchors.actions import NewAnchor
 from greenroom.context import Context, Info, Once
-from greenroom.db import Read, Record
+from greenroom.db import Record
 from greenroom.errors import Refused
 from greenroom.graph import (
     URL,
+    CountedConnection,
     Day,
+    Edge,
     EmailAddress,
+    Ends,
+    Found,
     Instant,
     Node,
-    PageInfo,
     Payload,
     RuleBasis,
-    asks_for,
     bad_argument,
     batch_of,
     given,
@@ -32,8 +32,7 @@ from greenroom.graph import (
     home,
     key_of,
     made,
-    page_info,
-    page_of,
+    read_page,
     sight,
     user_errors,
 )
@@ -57,12 +56,11 @@ from greenroom.law.terms import (
     VerificationPath,
     VerificationStatus,
 )
-from greenroom.paging import Slice, cursor_of, paged, parameters, slice_of, total
+from greenroom.paging import Listing
 from greenroom.sealing import Seal, context_of
 from greenroom.text import countries, pattern
 from greenroom.verifications import actions
 from greenroom.verifications.actions import Begun, ContactEvidence, Safe, attempt_of, case_of, findings_of
-from greenroom.verifications.tables import Verification as Row
 
 if TYPE_CHECKING:
     from greenroom.anchors.api import Anchor, AnchorReferenceInput
@@ -72,7 +70,7 @@ VERIFICATIONS = batch_of(actions.BY_IDS, "ids")
 CANDIDATES = batch_of(actions.CANDIDATES, "anchor_ids", by="anchor_id", many=True)
 REVIEWS = batch_of(actions.REVIEWS, "ids", by="review_id")
 SEALED = batch_of(actions.SEALED, "ids")
-Ends = tuple[int | None, str | None, int | None, str | None]  # first, after, last, before
+Listings = tuple[Listing, Listing]  # of all, and of a search
 
 for words in (
     DocumentKind,
@@ -354,87 +352,37 @@ def item_shown(item: Item, language: str) -> RequirementItem:
 
 
 @strawberry.type
-class VerificationEdge:
+class VerificationEdge(Edge[Verification]):
     """One verification of a page."""
-
-    cursor: str
-    """Cursor."""
-    node: Verification
-    """The verification."""
 
 
 @strawberry.type
-class VerificationConnection:
+class VerificationConnection(CountedConnection[Verification, VerificationEdge]):
     """A page of verifications."""
-
-    edges: list[VerificationEdge]
-    """The page."""
-    nodes: list[Verification]
-    """Nodes without edge data."""
-    page_info: PageInfo
-    """Paging state."""
-    total_count: int
-    """Counted up to 1000."""
 
 
 async def attempts_page(info: Info, anchor: Key, ends: Ends) -> VerificationConnection:
     """Answer a page of an anchor's attempts, newest first."""
-    page, base = page_of(info, *ends, of=(UUID,)), actions.BY_ANCHOR
-    if wants_total := asks_for(info, "totalCount"):
-        base = base.add_columns(total(base))
-    read = Read(paged(base, (col(Row.id),), page, descending=True))
     scope = sight(info.context, anchor.account_id)
-    values = {"account_id": anchor.account_id, "anchor_id": anchor.id} | parameters(page)
-    part = slice_of(await info.context.rows(read, scope, **values), page)
-    nodes = [shown_now(row, info.context) for row in part.rows]
-    cursors = [cursor_of((row["id"],)) for row in part.rows]
+    found = await read_page(info, actions.HISTORY, ends, scope, account_id=anchor.account_id, anchor_id=anchor.id)
+    nodes = [shown_now(row, info.context) for row in found.part.rows]
     return VerificationConnection(
-        edges=[VerificationEdge(cursor=c, node=n) for c, n in zip(cursors, nodes, strict=True)],
-        nodes=nodes,
-        page_info=page_info(part, cursors),
-        total_count=part.rows[0]["total"] if wants_total and part.rows else 0,
+        edges=found.edges(VerificationEdge, nodes), nodes=nodes, page_info=found.page_info, total_count=found.total
     )
 
 
-async def anchors_page(
-    info: Info,
-    account_id: UUID,
-    ends: Ends,
-    search: str | None,
-    *,
-    base: Callable[..., Select[Any]],
-    order: tuple[str, ...],
-    of: tuple[type, ...],
-    descending: bool = False,
-) -> tuple[Slice, int]:
+async def anchors_page(info: Info, account_id: UUID, ends: Ends, listings: Listings, search: str | None) -> Found:
     """Read a page of anchors with the attempts that count, in one statement; the loader then has them."""
-    page = page_of(info, *ends, of=of)
-    wants_total = asks_for(info, "totalCount")
-    shape = (base, page.after is None, page.before is None, page.is_backward, search is None, wants_total)
-    if shape not in ANCHOR_READS:
-        statement = base(is_search=search is not None)
-        if wants_total:
-            statement = statement.add_columns(total(statement))
-        inner = paged(statement, [statement.selected_columns[name] for name in order], page, descending=descending)
-        ANCHOR_READS[shape] = Read(actions.with_candidates(inner, sorted_by(order, descending is not page.is_backward)))
-    values = {"account_id": account_id} | parameters(page)
-    if search is not None:
-        values["pattern"] = pattern(search)
-    rows = await info.context.rows(ANCHOR_READS[shape], sight(info.context, account_id), **values)
-    found = actions.ungrouped(rows)
-    loader = info.context.loader(CANDIDATES)
-    for anchor, candidates in found:
-        loader.prime(Key(account_id, anchor["id"]), candidates)
-    part = slice_of([anchor for anchor, _ in found], page)
-    return part, part.rows[0]["total"] if wants_total and part.rows else 0
 
+    def whole(rows: list[Record]) -> list[Record]:
+        found = actions.ungrouped(rows)
+        for anchor, candidates in found:
+            info.context.loader(CANDIDATES).prime(Key(account_id, anchor["id"]), candidates)
+        return [anchor for anchor, _ in found]
 
-ANCHOR_READS: dict[Any, Read] = {}  # by shape of the page: a bounded few, each compiled once
-
-
-def sorted_by(order: tuple[str, ...], is_down: bool) -> Callable[[FromClause], list[ColumnElement[Any]]]:
-    """Return the order of a page, for the statement around it."""
-    return lambda anchors: [anchors.c[name].desc() if is_down else anchors.c[name].asc() for name in order]
+    values = {} if search is None else {"pattern": pattern(search)}
+    listing, scope = listings[search is not None], sight(info.context, account_id)
+    return await read_page(info, listing, ends, scope, whole=whole, account_id=account_id, **values)
 
 
 async def current(info: Info, anchor: Record, location: BroadcastLocation | None) -> Verification | None:
