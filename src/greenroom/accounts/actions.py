@@ -12,7 +12,7 @@ from greenroom.access import Actor, Permission, account_id_of, need
 from greenroom.accounts.tables import Account
 from greenroom.db import Read, Transaction
 from greenroom.errors import Problem, Refused
-from greenroom.events.actions import record
+from greenroom.events.actions import Subject, record
 from greenroom.law.terms import AccountKind, is_chinese
 from greenroom.paging import Listing
 from greenroom.text import country, folded, one_line
@@ -40,18 +40,16 @@ async def register_account(
     first = insert(Account).values(account_id=account_id, external_id=external_id, version=1, created_at=now, **known)
     added: Any = first.on_conflict_do_nothing().returning(column("account_id"))  # of two at once the second waits here
     became = standing_of(kind, nationality)
-    place = ("Account", account_id)
     if (await tx.exec(added)).one_or_none():
-        await record(tx, "ACCOUNT_REGISTERED", *place, account_id=account_id, by=by, now=now, became=became)
+        await record(tx, "ACCOUNT_REGISTERED", Subject("Account", account_id, account_id), by=by, now=now, became=became)
         return account_id
     row = (await tx.exec(select(Account).where(Account.account_id == account_id).with_for_update())).one()
     if (row.kind, row.nationality, row.name) == (kind, nationality, name):
         return account_id
-    was, has_moved = standing_of(row.kind, row.nationality), row.nationality != nationality
+    changed = {"was": standing_of(row.kind, row.nationality), "is_nationality_changed": row.nationality != nationality}
     row.kind, row.nationality, row.name, row.search_name = kind, nationality, name, folded(name)
     row.version += 1
-    changed: Any = {"was": was, "became": became, "is_nationality_changed": has_moved}
-    await record(tx, "ACCOUNT_CHANGED", *place, account_id=account_id, by=by, now=now, **changed)
+    await record(tx, "ACCOUNT_CHANGED", row, by=by, now=now, became=became, **changed)
     return account_id
 
 

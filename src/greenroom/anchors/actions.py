@@ -58,7 +58,7 @@ async def create_anchor(
     if problems:
         return Refused(tuple(problems))
     tx.add(row)
-    await record(tx, "ANCHOR_CREATED", "Anchor", id, account_id=account_id, by=by, now=now, anchor_id=id)
+    await record(tx, "ANCHOR_CREATED", row, by=by, now=now)
     return id
 
 
@@ -110,17 +110,7 @@ async def update_anchor(
         return row.id
     has_moved = country_now != row.nationality
     row.display_name, row.search_name, row.nationality, row.version = name, folded(name), country_now, row.version + 1
-    await record(
-        tx,
-        "ANCHOR_CHANGED",
-        "Anchor",
-        row.id,
-        account_id=row.account_id,
-        by=by,
-        now=now,
-        anchor_id=row.id,
-        is_nationality_changed=has_moved,
-    )
+    await record(tx, "ANCHOR_CHANGED", row, by=by, now=now, is_nationality_changed=has_moved)
     return row.id
 
 
@@ -142,7 +132,7 @@ async def forget_anchor(tx: Transaction, account_id: UUID, key: Key, *, by: Acto
         return row
     if row.forgotten_at is None:
         row.forgotten_at, row.version = now, row.version + 1
-        await record(tx, "ANCHOR_FORGOTTEN", "Anchor", row.id, account_id=account_id, by=by, now=now, anchor_id=row.id)
+        await record(tx, "ANCHOR_FORGOTTEN", row, by=by, now=now)
     return row.id
 
 
@@ -179,17 +169,7 @@ def has_agreed(row: Anchor, policy: Policy) -> bool:
 
 async def record_consent(tx: Transaction, row: Anchor, *, by: Actor, now: datetime) -> None:
     """Leave the event of a consent that was just given."""
-    await record(
-        tx,
-        "CONSENT_GIVEN",
-        "Anchor",
-        row.id,
-        account_id=row.account_id,
-        by=by,
-        now=now,
-        anchor_id=row.id,
-        notice_version=row.consent_version,
-    )
+    await record(tx, "CONSENT_GIVEN", row, by=by, now=now, notice_version=row.consent_version)
 
 
 async def locked(tx: Transaction, account_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Anchor]:

@@ -211,8 +211,7 @@ async def handed_in(
         row.legal_name = seal.seal(legal_name, account_id=key.account_id, anchor_id=key.id, column="legal_name")
         row.name_fingerprint = name_mark(safe.pepper, key.account_id, legal_name, anchor.nationality)
     tx.add(row)
-    at = Key(key.account_id, row.id)
-    await record_status(tx, row.id, key.id, path, was=None, status=row.status, key=at, by=by, now=now)
+    await record_status(tx, row, path, was=None, status=row.status, by=by, now=now)
     return row.id
 
 
@@ -228,7 +227,7 @@ async def decide(tx: Transaction, key: Key, *, outcome: Outcome, by: Actor, now:
         row.is_retryable = outcome.is_retryable
     if outcome is not RAN_OUT:
         tx.add(review_of(row, outcome, now=now))
-    await record_status(tx, row.id, row.anchor_id, row.path, was=was, status=row.status, key=key, by=by, now=now)
+    await record_status(tx, row, row.path, was=was, status=row.status, by=by, now=now)
 
 
 def review_of(row: Verification, outcome: Outcome, *, now: datetime) -> Review:
@@ -251,4 +250,4 @@ async def withdrawn(tx: Transaction, key: Key, *, by: Actor, now: datetime) -> N
     """Take back an anchor's consent (X1)."""
     anchor = (await tx.exec(select(Anchor).where(Anchor.account_id == key.account_id, Anchor.id == key.id))).one()
     anchor.consent_withdrawn_at, anchor.version = now, anchor.version + 1
-    await record(tx, "CONSENT_WITHDRAWN", "Anchor", key.id, account_id=key.account_id, by=by, now=now, anchor_id=key.id)
+    await record(tx, "CONSENT_WITHDRAWN", anchor, by=by, now=now)

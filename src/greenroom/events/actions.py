@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy import select as select_columns
 from sqlalchemy import table as lightweight
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 
 from greenroom.access import PLATFORM, STAFF, Actor, Permission, acts_for
 from greenroom.columns import CODES, INSTANT, table
@@ -45,16 +45,30 @@ class Link:
     hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an event is about: its GraphQL type, so that a reader can fetch it, its key, and the person concerned."""
+
+    kind: str
+    account_id: UUID
+    id: UUID
+    anchor_id: UUID | None = None
+
+    @classmethod
+    def of(cls, row: SQLModel) -> "Subject":
+        """Return the subject that a row is: tables are called as their GraphQL types are."""
+        kind, held = type(row).__name__, row.model_dump(include={"account_id", "id", "anchor_id"})
+        id = held.get("id", held["account_id"])
+        return cls(kind, held["account_id"], id, id if kind == "Anchor" else held.get("anchor_id"))
+
+
 async def record(
     tx: Transaction,
     action: str,
-    subject_type: str,
-    subject_id: UUID,
+    about: Subject | SQLModel,
     *,
-    account_id: UUID,
     by: Actor,
     now: datetime,
-    anchor_id: UUID | None = None,
     purpose: str | None = None,
     **detail: Any,
 ) -> Link:
@@ -62,12 +76,14 @@ async def record(
 
     `detail` holds codes, ids and instants only. Holds the account's head until commit, so it comes last.
     """
+    subject = about if isinstance(about, Subject) else Subject.of(about)
+    account_id = subject.account_id
     values = {
         "account_id": account_id,
         "action": action,
-        "subject_type": subject_type,
-        "subject_id": subject_id,
-        "anchor_id": anchor_id,
+        "subject_type": subject.kind,
+        "subject_id": subject.id,
+        "anchor_id": subject.anchor_id,
         "actor": by.subject,
         "actor_kind": kind_of(by, account_id),
         "purpose": purpose,

@@ -16,7 +16,7 @@ from greenroom.anchors.actions import IDS
 from greenroom.columns import INSTANT
 from greenroom.db import Database, Read, Record, Scope, Transaction
 from greenroom.errors import LAUNCH_PUBLICITY, POLICY_UNKNOWN, Refused, Stale, invalid
-from greenroom.events.actions import record
+from greenroom.events.actions import Subject, record
 from greenroom.inforce import PolicyInForce
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW, PACKS, InForce
 from greenroom.law.terms import LiveRoomStatus
@@ -27,6 +27,7 @@ from greenroom.verifications.actions import gate_candidates
 PREVIEW = Scope(reading="policy_preview")
 ROOMS_MAX = 10_000
 BATCH = 500
+ACTIVATED = "ADMISSION_POLICY_ACTIVATED"
 
 
 async def activate_policy(
@@ -43,18 +44,8 @@ async def activate_policy(
     if (row.name, row.launch_at) == (name, launch_at):
         return row.revision
     row.name, row.launch_at, row.revision, row.changed_at = name, launch_at, row.revision + 1, now
-    await record(
-        tx,
-        "ADMISSION_POLICY_ACTIVATED",
-        "AdmissionPolicy",
-        UUID(int=row.revision),
-        account_id=PLATFORM,
-        by=by,
-        now=now,
-        name=name,
-        launch_at=launch_at.isoformat() if launch_at else None,
-        revision=row.revision,
-    )
+    about, launch = Subject("AdmissionPolicy", PLATFORM, UUID(int=row.revision)), launch_at and launch_at.isoformat()
+    await record(tx, ACTIVATED, about, by=by, now=now, name=name, launch_at=launch, revision=row.revision)
     return row.revision
 
 

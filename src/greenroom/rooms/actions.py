@@ -35,7 +35,7 @@ from greenroom.errors import (
     Stale,
     invalid,
 )
-from greenroom.events.actions import Link, digest, record
+from greenroom.events.actions import Subject, digest, record
 from greenroom.inforce import in_force
 from greenroom.law.admission import LiveEffect
 from greenroom.law.confirmation import confirmation_after
@@ -114,16 +114,7 @@ async def create_room(
     for position, (pick, anchor) in enumerate(zip(picks, anchors, strict=True)):
         tx.add(member(room, anchor, pick.location, position=position, now=now))
     await record_new(tx, picks, anchors, by=by, now=now)
-    await record(
-        tx,
-        "LIVE_ROOM_CREATED",
-        "LiveRoom",
-        id,
-        account_id=account_id,
-        by=by,
-        now=now,
-        cast=[str(a.id) for a in anchors],
-    )
+    await record(tx, "LIVE_ROOM_CREATED", room, by=by, now=now, cast=[str(a.id) for a in anchors])
     return id
 
 
@@ -198,16 +189,7 @@ async def record_new(
     """Leave the event of each anchor that a cast added to the roster."""
     for pick, anchor in zip(picks, anchors, strict=True):
         if isinstance(pick.anchor, NewAnchor):
-            await record(
-                tx,
-                "ANCHOR_CREATED",
-                "Anchor",
-                anchor.id,
-                account_id=anchor.account_id,
-                by=by,
-                now=now,
-                anchor_id=anchor.id,
-            )
+            await record(tx, "ANCHOR_CREATED", anchor, by=by, now=now)
 
 
 async def update_room(
@@ -249,17 +231,8 @@ async def update_room(
     if isinstance(verdict, Refused):
         return verdict
     await record_new(tx, picks or (), anchors, by=by, now=now)
-    await record(
-        tx,
-        "LIVE_ROOM_CHANGED",
-        "LiveRoom",
-        room.id,
-        account_id=room.account_id,
-        by=by,
-        now=now,
-        is_start_changed=start_changed,
-        cast=[str(a.id) for a in anchors] if picks is not None else None,
-    )
+    cast = [str(a.id) for a in anchors] if picks is not None else None
+    await record(tx, "LIVE_ROOM_CHANGED", room, by=by, now=now, is_start_changed=start_changed, cast=cast)
     if verdict:
         await admit_on_record(tx, verdict, "LIVE_ROOM_JOINED", by=by)
     return room.id
@@ -370,16 +343,7 @@ async def confirm_cast(
     verdict = await ask(tx, room, now=now, at=("input", "members")) if room.status is LIVE and has_moved else None
     if isinstance(verdict, Refused):
         return verdict
-    await record(
-        tx,
-        "CAST_CONFIRMED",
-        "LiveRoom",
-        room.id,
-        account_id=room.account_id,
-        by=by,
-        now=now,
-        members=[str(c.member.id) for c in confirmations],
-    )
+    await record(tx, "CAST_CONFIRMED", room, by=by, now=now, members=[str(c.member.id) for c in confirmations])
     if verdict:
         await admit_on_record(tx, verdict, "LIVE_ROOM_JOINED", by=by)
     return room.id
@@ -393,7 +357,7 @@ async def cancel_room(
     if isinstance(room, Refused):
         return room
     room.status, room.version = CANCELED, room.version + 1
-    await record(tx, "LIVE_ROOM_CANCELED", "LiveRoom", room.id, account_id=room.account_id, by=by, now=now)
+    await record(tx, "LIVE_ROOM_CANCELED", room, by=by, now=now)
     return room.id
 
 
@@ -439,17 +403,8 @@ async def admit_on_record(tx: Transaction, verdict: Verdict, action: str, *, by:
     await tx.rows(STAMP, **place, now=verdict.now)
     evidence = freeze(verdict.question, in_force=verdict.in_force, now=verdict.now)
     record_id, room = uuid7(), verdict.room
-    link: Link = await record(
-        tx,
-        action,
-        "LiveRoom",
-        room["id"],
-        account_id=room["account_id"],
-        by=by,
-        now=verdict.now,
-        record=str(record_id),
-        digest=digest(evidence),
-    )
+    about = Subject("LiveRoom", room["account_id"], room["id"])
+    link = await record(tx, action, about, by=by, now=verdict.now, record=str(record_id), digest=digest(evidence))
     tx.add(
         AdmissionRecord(
             account_id=room["account_id"],
@@ -489,7 +444,7 @@ async def end_room(
     room.status, room.ended_at, room.version = ENDED, now, room.version + 1
     room.end_reason = None if acts_for(by, room.account_id) else EndReason.STAFF
     reason = room.end_reason.value if room.end_reason else None
-    await record(tx, "LIVE_ROOM_ENDED", "LiveRoom", room.id, account_id=room.account_id, by=by, now=now, reason=reason)
+    await record(tx, "LIVE_ROOM_ENDED", room, by=by, now=now, reason=reason)
     return room.id
 
 

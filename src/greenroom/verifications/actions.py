@@ -47,7 +47,7 @@ from greenroom.errors import (
     WrongPath,
     invalid,
 )
-from greenroom.events.actions import record
+from greenroom.events.actions import Subject, record
 from greenroom.inforce import in_force
 from greenroom.law import lifecycle
 from greenroom.law.attempts import Attempt, Finding, counting
@@ -178,10 +178,10 @@ async def submit_contact(
     if not had_agreed:
         await record_consent(tx, anchor, by=by, now=now)
     if past["waiting"]:
-        replaced = (past["waiting"], anchor.id, VerificationPath.CONTACT)
-        await record_status(tx, *replaced, was=SUBMITTED, status=VerificationStatus.CANCELED, key=key, by=by, now=now)
-    this = (id, anchor.id, VerificationPath.CONTACT)
-    await record_status(tx, *this, was=None, status=SUBMITTED, key=key, by=by, now=now)
+        replaced = Subject("Verification", anchor.account_id, past["waiting"], anchor.id)
+        canceled = VerificationStatus.CANCELED
+        await record_status(tx, replaced, VerificationPath.CONTACT, was=SUBMITTED, status=canceled, by=by, now=now)
+    await record_status(tx, attempt, attempt.path, was=None, status=SUBMITTED, by=by, now=now)
     return id
 
 
@@ -323,30 +323,17 @@ async def seal_of(tx: Transaction, anchor: Anchor, *, keys: KeyWrapping) -> Seal
 
 async def record_status(
     tx: Transaction,
-    id: UUID,
-    anchor_id: UUID,
+    about: Subject | Verification,
     path: VerificationPath,
     *,
     was: VerificationStatus | None,
     status: VerificationStatus,
-    key: Key,
     by: Actor,
     now: datetime,
 ) -> None:
     """Leave the event of an attempt's new status, such as VERIFICATION_SUBMITTED."""
-    await record(
-        tx,
-        f"VERIFICATION_{status.value}",
-        "Verification",
-        id,
-        account_id=key.account_id,
-        by=by,
-        now=now,
-        anchor_id=anchor_id,
-        path=path.value,
-        previous_status=was.value if was else None,
-        status=status.value,
-    )
+    detail = {"path": path.value, "previous_status": was and was.value, "status": status.value}
+    await record(tx, f"VERIFICATION_{status.value}", about, by=by, now=now, **detail)
 
 
 async def replace_waiting(tx: Transaction, anchor: Anchor, path: VerificationPath) -> None:
@@ -379,9 +366,7 @@ async def cancel_verification(
     if not lifecycle.may(was, VerificationStatus.CANCELED):
         return Refused.of(InvalidState(("input", "verificationId"), state=was.value))
     found.status, found.version = VerificationStatus.CANCELED, found.version + 1
-    await record_status(
-        tx, found.id, found.anchor_id, found.path, was=was, status=found.status, key=key, by=by, now=now
-    )
+    await record_status(tx, found, found.path, was=was, status=found.status, by=by, now=now)
     return found.id
 
 
