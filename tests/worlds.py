@@ -257,9 +257,7 @@ class World:
                     created_at=at,
                 )
             )
-        key = Key(row.account_id, row.id)
-        what = (row.id, row.anchor_id, row.path)
-        await record_status(tx, *what, was=None, status=row.status, key=key, by=STAFF, now=at)
+        await record_status(tx, row, row.path, was=None, status=row.status, by=STAFF, now=at)
 
     async def _sealed(self, tx: Transaction, anchor: Anchor, row: Verification) -> None:
         """Put sealed contact data on a row."""

@@ -41,15 +41,16 @@ async def register_account(
     added: Any = first.on_conflict_do_nothing().returning(column("account_id"))  # of two at once the second waits here
     became = standing_of(kind, nationality)
     if (await tx.exec(added)).one_or_none():
-        await record(tx, "ACCOUNT_REGISTERED", Subject("Account", account_id, account_id), by=by, now=now, became=became)
+        about = Subject("Account", account_id, account_id)
+        await record(tx, "ACCOUNT_REGISTERED", about, by=by, now=now, became=became)
         return account_id
     row = (await tx.exec(select(Account).where(Account.account_id == account_id).with_for_update())).one()
     if (row.kind, row.nationality, row.name) == (kind, nationality, name):
         return account_id
-    changed = {"was": standing_of(row.kind, row.nationality), "is_nationality_changed": row.nationality != nationality}
+    was, has_moved = standing_of(row.kind, row.nationality), row.nationality != nationality
     row.kind, row.nationality, row.name, row.search_name = kind, nationality, name, folded(name)
     row.version += 1
-    await record(tx, "ACCOUNT_CHANGED", row, by=by, now=now, became=became, **changed)
+    await record(tx, "ACCOUNT_CHANGED", row, by=by, now=now, was=was, became=became, is_nationality_changed=has_moved)
     return account_id
 
 
