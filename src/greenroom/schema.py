@@ -54,8 +54,7 @@ class Query(AccountQueries, EventQueries, PolicyQueries, VerificationQueries):
     @strawberry.field
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         """Any object by global ID; null when absent or hidden."""
-        found: Node | None = await node_of(info, *read_id(id))
-        return found
+        return await node_of(info, *read_id(id))
 
     @strawberry.field
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:

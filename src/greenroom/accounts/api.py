@@ -101,10 +101,9 @@ class Account(Node):
     ) -> Annotated["RememberedAnchorConnection", ANCHORS]:
         """Anchors that handed in a verification under this account before, most recently used first: the picker of
         the next room."""
-        found: RememberedAnchorConnection = await home("anchors").remembered_page(
+        return await home("anchors").remembered_page(
             info, self.row["account_id"], (first, after, last, before), given(search)
         )
-        return found
 
     @strawberry.field
     async def anchors(
@@ -117,10 +116,9 @@ class Account(Node):
         search: Search = strawberry.UNSET,
     ) -> Annotated["AnchorConnection", ANCHORS]:
         """The whole roster, by name, submitted or not."""
-        found: AnchorConnection = await home("anchors").roster_page(
+        return await home("anchors").roster_page(
             info, self.row["account_id"], (first, after, last, before), given(search)
         )
-        return found
 
     @strawberry.field
     async def live_rooms(
@@ -135,10 +133,7 @@ class Account(Node):
         ] = strawberry.UNSET,
     ) -> Annotated["LiveRoomConnection", strawberry.lazy("greenroom.rooms.api")]:
         """This account's rooms, newest first."""
-        found: LiveRoomConnection = await home("rooms").rooms_page(
-            info, self.row["account_id"], (first, after, last, before), given(status)
-        )
-        return found
+        return await home("rooms").rooms_page(info, self.row["account_id"], (first, after, last, before), given(status))
 
     @strawberry.field
     async def audit_events(
@@ -150,10 +145,7 @@ class Account(Node):
         before: Before = strawberry.UNSET,
     ) -> Annotated["AuditEventConnection", strawberry.lazy("greenroom.events.api")]:
         """Entries about this account."""
-        found: AuditEventConnection = await home("events").account_page(
-            info, self.row["account_id"], (first, after, last, before)
-        )
-        return found
+        return await home("events").account_page(info, self.row["account_id"], (first, after, last, before))
 
 
 def console_of(row: Record, in_force: InForce, context: Context) -> ConsoleAccess:

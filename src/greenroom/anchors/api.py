@@ -84,8 +84,7 @@ class Anchor(Node):
     @strawberry.field
     async def account(self, info: Info) -> Annotated["Account", ACCOUNTS]:
         """Whose roster it is on."""
-        found: Account = await home("accounts").load(info, self.row["account_id"])
-        return found
+        return await home("accounts").load(info, self.row["account_id"])
 
     @strawberry.field
     def consent(self) -> Consent | None:
@@ -103,8 +102,7 @@ class Anchor(Node):
         ] = strawberry.UNSET,
     ) -> Annotated["Verification", VERIFICATIONS] | None:
         """The attempt that counts on the path that applies there; without a place, on the path used last."""
-        found: Verification | None = await home("verifications").current(info, self.row, given(location))
-        return found
+        return await home("verifications").current(info, self.row, given(location))
 
     @strawberry.field
     def documents(self) -> list[Annotated["Document", VERIFICATIONS]]:
@@ -122,10 +120,9 @@ class Anchor(Node):
     ) -> Annotated["AuditEventConnection", strawberry.lazy("greenroom.events.api")]:
         """Who of the staff read this anchor's documents or legal data, when and for what: the subject's right to
         know."""
-        found: AuditEventConnection = await home("events").reads_page(
+        return await home("events").reads_page(
             info, Key(self.row["account_id"], self.row["id"]), (first, after, last, before)
         )
-        return found
 
     @strawberry.field
     async def verifications(
@@ -137,10 +134,9 @@ class Anchor(Node):
         before: Before = strawberry.UNSET,
     ) -> Annotated["VerificationConnection", VERIFICATIONS]:
         """Every attempt by this account, newest first."""
-        found: VerificationConnection = await home("verifications").attempts_page(
+        return await home("verifications").attempts_page(
             info, Key(self.row["account_id"], self.row["id"]), (first, after, last, before)
         )
-        return found
 
 
 @strawberry.type

@@ -65,10 +65,7 @@ class AuditEvent(Node):
     @strawberry.field
     async def subject(self, info: Info) -> Node | None:
         """What it is about; null when erased or hidden."""
-        found: Node | None = await node_of(
-            info, self.row["subject_type"], Key(self.row["account_id"], self.row["subject_id"])
-        )
-        return found
+        return await node_of(info, self.row["subject_type"], Key(self.row["account_id"], self.row["subject_id"]))
 
 
 def actor_shown(row: Record, context: Context) -> str:

@@ -161,20 +161,17 @@ class AdmissionChange:
     @strawberry.field
     def before(self) -> Annotated["Admission", ROOMS]:
         """The answer now."""
-        found: Admission = home("rooms").Admission.of(self.change.before)
-        return found
+        return home("rooms").Admission.of(self.change.before)
 
     @strawberry.field
     def after(self) -> Annotated["Admission", ROOMS]:
         """The answer then."""
-        found: Admission = home("rooms").Admission.of(self.change.after)
-        return found
+        return home("rooms").Admission.of(self.change.after)
 
     @strawberry.field
     def live_room(self) -> Annotated["LiveRoom", ROOMS]:
         """The room."""
-        found: LiveRoom = home("rooms").LiveRoom.of(self.change.before.room)
-        return found
+        return home("rooms").LiveRoom.of(self.change.before.room)
 
 
 @strawberry.type

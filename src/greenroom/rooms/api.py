@@ -168,8 +168,7 @@ class Admission:
     @strawberry.field
     def policy(self, info: Info) -> Annotated["AdmissionPolicy", POLICIES]:
         """Which rules were used."""
-        found: AdmissionPolicy = home("policies").AdmissionPolicy.of(self.verdict.in_force, info.context)
-        return found
+        return home("policies").AdmissionPolicy.of(self.verdict.in_force, info.context)
 
 
 @strawberry.type
@@ -212,8 +211,7 @@ class CastMember(Node):
     @strawberry.field
     def anchor(self) -> Annotated["Anchor", ANCHORS]:
         """The anchor."""
-        found: Anchor = home("anchors").Anchor.of(self.row)
-        return found
+        return home("anchors").Anchor.of(self.row)
 
     @strawberry.field
     async def verification(self, info: Info) -> Annotated["Verification", VERIFICATIONS] | None:
@@ -221,10 +219,8 @@ class CastMember(Node):
         verdict = await self.verdict(info)
         if (attempt := verdict.counting(self.row["member_id"])) is None:
             return None
-        found: Verification = home("verifications").shown(
-            verdict.row_of(attempt), policy=verdict.in_force.policy, now=verdict.now
-        )
-        return found
+        policy, now = verdict.in_force.policy, verdict.now
+        return home("verifications").shown(verdict.row_of(attempt), policy=policy, now=now)
 
     @strawberry.field
     async def requirement(self, info: Info) -> Annotated["VerificationRequirement", VERIFICATIONS]:
@@ -237,7 +233,7 @@ class CastMember(Node):
         assert self.known is not None
         member_id, verdict = self.row["member_id"], self.known
         cell = verdict.cell(member_id)
-        found: VerificationRequirement = home("verifications").requirement_shown(
+        return home("verifications").requirement_shown(
             cell.basis,
             cell.path,
             attempt=verdict.counting(member_id),
@@ -245,7 +241,6 @@ class CastMember(Node):
             policy=verdict.in_force.policy,
             language=info.context.language,
         )
-        return found
 
     async def verdict(self, info: Info) -> Verdict:
         """Return the law's answer about the member's room."""
@@ -269,8 +264,7 @@ class RecordedBlocker:
     @strawberry.field
     async def anchor(self, info: Info) -> Annotated["Anchor", ANCHORS] | None:
         """Whom it concerned; null for the whole room or once erased."""
-        found: Anchor | None = await home("anchors").load(info, self.anchor_key) if self.anchor_key else None
-        return found
+        return await home("anchors").load(info, self.anchor_key) if self.anchor_key else None
 
 
 @strawberry.type
@@ -289,16 +283,14 @@ class AdmissionRecordEntry:
     @strawberry.field
     async def anchor(self, info: Info) -> Annotated["Anchor", ANCHORS] | None:
         """The anchor; null once erased."""
-        found: Anchor | None = await home("anchors").load(info, self.anchor_key)
-        return found
+        return await home("anchors").load(info, self.anchor_key)
 
     @strawberry.field
     async def verification(self, info: Info) -> Annotated["Verification", VERIFICATIONS] | None:
         """The verification; null once erased."""
         if self.verification_key is None:
             return None
-        found: Verification | None = await home("verifications").load(info, self.verification_key)
-        return found
+        return await home("verifications").load(info, self.verification_key)
 
 
 @strawberry.type
@@ -406,8 +398,7 @@ class LiveRoom(Node):
     async def account(self, info: Info) -> Annotated["Account", ACCOUNTS]:
         """The owner."""
         self.seen(info)
-        found: Account = await home("accounts").load(info, self.row["account_id"])
-        return found
+        return await home("accounts").load(info, self.row["account_id"])
 
     def seen(self, info: Info) -> None:
         """Refuse what lies around a room to who ends broadcasts and reads nothing else. Raises GraphQLError."""

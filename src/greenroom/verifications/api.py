@@ -174,8 +174,7 @@ class Verification(Node):
     async def anchor(self, info: Info) -> Annotated["Anchor", ANCHORS]:
         """Whose."""
         key = Key(self.row["account_id"], self.row["anchor_id"])
-        found: Anchor = await home("anchors").load(info, key)
-        return found
+        return await home("anchors").load(info, key)
 
     @strawberry.field
     def review(self, info: Info) -> Review | None:
