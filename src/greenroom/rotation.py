@@ -1,8 +1,8 @@
 """Rotation: every anchor's data key wrapped anew under the newest master key, batch by batch, while others serve."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ARRAY, LargeBinary, Text, Uuid, bindparam, func, text, tuple_
@@ -10,10 +10,18 @@ from sqlmodel import col, select
 
 from greenroom.anchors.tables import AnchorKey
 from greenroom.db import Database, Read, Record, Scope
-from greenroom.sealing import KeyWrapping, NotRewrapped, WrappedKey, rewrapped
+from greenroom.sealing import KeyWrapping, SealingError, context_of
 
 ROTATION: Final = Scope(reading="key_rotation")
 BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NotRewrapped:
+    """One key that could not be unwrapped, and why; the others go on."""
+
+    anchor_id: UUID
+    reason: SealingError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +54,22 @@ async def rewrap(db: Database, *, keys: KeyWrapping) -> AsyncIterator[Rewrapped]
 
 
 async def write(db: Database, rows: list[Record], *, keys: KeyWrapping) -> Rewrapped:
-    """Wrap one batch anew and write it down."""
-    old = [WrappedKey(r["account_id"], r["anchor_id"], r["master_key_id"], r["wrapped"]) for r in rows]
-    answers = [answer async for answer in rewrapped(each(old), keys=keys)]
-    new = [answer for answer in answers if isinstance(answer, WrappedKey)]
-    was = {(row.account_id, row.anchor_id): row.master_key_id for row in old}
-    values: dict[str, Any] = {
-        "accounts": [row.account_id for row in new],
-        "anchors": [row.anchor_id for row in new],
-        "was": [was[row.account_id, row.anchor_id] for row in new],
-        "ids": [row.master_key_id for row in new],
-        "wrapped": [row.wrapped for row in new],
-    }
+    """Wrap one batch anew and write it down; a key that does not open is left, and told."""
+    new, failed = list[tuple[UUID, UUID, str, str, bytes]](), list[NotRewrapped]()
+    for row in rows:
+        account_id, anchor_id, was = row["account_id"], row["anchor_id"], row["master_key_id"]
+        context = context_of(account_id, anchor_id)
+        try:
+            data_key = await keys.unwrap(was, row["wrapped"], context=context)
+        except SealingError as reason:
+            failed.append(NotRewrapped(anchor_id, reason))
+            continue
+        new.append((account_id, anchor_id, was, *await keys.wrap(data_key, context=context)))
+    columns = zip(*new, strict=True) if new else ((),) * 5
+    values = dict(zip(("accounts", "anchors", "was", "ids", "wrapped"), map(list, columns), strict=True))
     async with db.transaction(ROTATION) as tx:
         done = await tx.rows(WRITE, **values)
-    return Rewrapped(len(done), tuple(a for a in answers if isinstance(a, NotRewrapped)))
-
-
-async def each(rows: Iterable[WrappedKey]) -> AsyncIterator[WrappedKey]:
-    """Yield rows one by one, as `rewrapped` takes them."""
-    for row in rows:
-        yield row
+    return Rewrapped(len(done), tuple(failed))
 
 
 PLACE = tuple_(col(AnchorKey.account_id), col(AnchorKey.anchor_id))

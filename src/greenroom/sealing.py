@@ -15,9 +15,8 @@ import secrets
 import tempfile
 import unicodedata
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, get_args
 from uuid import UUID
@@ -219,44 +218,6 @@ def rotate(path: Path) -> str:
         new = _new_key()
         _replace(target, _written(pepper, [new, *keys]))
     return new[0]
-
-
-@dataclass(frozen=True, slots=True)
-class WrappedKey:
-    """The wrapped data key of one anchor, as its row has it."""
-
-    account_id: UUID
-    anchor_id: UUID
-    master_key_id: str
-    wrapped: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class NotRewrapped:
-    """One row that could not be unwrapped, and why; the others go on."""
-
-    account_id: UUID
-    anchor_id: UUID
-    reason: SealingError
-
-
-async def rewrapped(rows: AsyncIterable[WrappedKey], *, keys: KeyWrapping) -> AsyncIterator[WrappedKey | NotRewrapped]:
-    """Yield what to write for each row that is not under the newest key yet; run again, it goes on where it stopped.
-
-    Write each with `WHERE master_key_id = <the row's old one>`, so that an erased or newer key is not brought back.
-    """
-    async for row in rows:
-        if row.master_key_id != keys.current_id:
-            yield await _rewrapped(row, keys=keys)
-
-
-async def _rewrapped(row: WrappedKey, *, keys: KeyWrapping) -> WrappedKey | NotRewrapped:
-    context = context_of(row.account_id, row.anchor_id)
-    try:
-        data_key = await keys.unwrap(row.master_key_id, row.wrapped, context=context)
-    except SealingError as reason:
-        return NotRewrapped(row.account_id, row.anchor_id, reason)
-    return WrappedKey(row.account_id, row.anchor_id, *await keys.wrap(data_key, context=context))
 
 
 def read_key_file(path: Path) -> bytes:
