@@ -2,15 +2,14 @@
 
 import asyncio
 import json
-import socket
-import ssl
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from ipaddress import ip_address
 from math import inf
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -169,39 +168,21 @@ def _is_here(host: str) -> bool:
     return host == "localhost"
 
 
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_PLAIN = build_opener(ProxyHandler({}), _NoRedirect)  # no redirects followed, no proxies heeded
+
+
 async def _fetched(url: str, fetch_s: float) -> bytes:
-    """Return the body of a plain GET. The standard library's client: no redirects followed, no proxies heeded.
-
-    Raises OSError, TimeoutError, HTTPException or ValueError.
-    """
+    """Return the body of a plain GET. Raises OSError (TimeoutError, URLError), HTTPException or ValueError."""
     async with asyncio.timeout(fetch_s):
-        connection = await asyncio.to_thread(_connected, url, fetch_s)
-        line = connection.sock
-        try:
-            return await asyncio.to_thread(_answer, connection, url)
-        finally:
-            with suppress(OSError):  # wakes a thread that still waits for an issuer who drips
-                line.shutdown(socket.SHUT_RDWR)
-            connection.close()
+        return await asyncio.to_thread(_got, url, fetch_s)
 
 
-def _connected(url: str, fetch_s: float) -> HTTPConnection:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "https":
-        trust = ssl.create_default_context()
-        connection: HTTPConnection = HTTPSConnection(host, parts.port, timeout=fetch_s, context=trust)
-    else:
-        connection = HTTPConnection(host, parts.port, timeout=fetch_s)
-    connection.connect()
-    return connection
-
-
-def _answer(connection: HTTPConnection, url: str) -> bytes:
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection.request("GET", target, headers={"Accept": "application/jwk-set+json, application/json"})
-    answer = connection.getresponse()
-    if answer.status != 200:
-        raise ValueError(f"the issuer answered {answer.status}")
-    return _bounded(answer.read(JWKS_BYTES_MAX + 1))
+def _got(url: str, fetch_s: float) -> bytes:
+    request = Request(url, headers={"Accept": "application/jwk-set+json, application/json"})  # noqa: S310  # checked above
+    with _PLAIN.open(request, timeout=fetch_s) as answer:
+        return _bounded(answer.read(JWKS_BYTES_MAX + 1))

@@ -17,7 +17,6 @@ JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 HTML = "text/html"
 
-_LANGUAGES: Mapping[str, Language] = {"en": "en", "zh": "zh"}
 _HEADER_LENGTH_MAX = 1_000  # what stands behind it is not read: the caches below stay small
 
 

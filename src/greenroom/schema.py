@@ -4,10 +4,9 @@ import ast
 import asyncio
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
-from operator import attrgetter
 from typing import Any
 
 import strawberry
@@ -102,23 +101,7 @@ def build() -> strawberry.Schema:
     )
     for graphql_type in schema._schema.type_map.values():  # Strawberry has no public way to its graphql-core types
         describe(graphql_type)
-        read_plainly(graphql_type)
     return schema
-
-
-def read_plainly(graphql_type: Any) -> None:
-    """Resolve plain attributes without Strawberry's wrapper: it builds an info for each, which none of them reads."""
-    if isinstance(graphql_type, GraphQLObjectType):
-        for field in graphql_type.fields.values():
-            own = field.extensions.get("strawberry-definition")
-            if own is not None and own.is_basic_field:
-                field.resolve = attribute(own.python_name)
-
-
-def attribute(name: str) -> Callable[[Any, Any], Any]:
-    """Return a resolver that reads an attribute."""
-    read = attrgetter(name)
-    return lambda source, _: read(source)
 
 
 def describe(graphql_type: Any) -> None:
