@@ -11,7 +11,7 @@ from clients import Client, Data, Shop
 from sqlmodel import col, select
 from starlette.applications import Starlette
 
-from greenroom.access import Actor, Key, Permission, account_id_of
+from greenroom.access import Actor, Permission, account_id_of
 from greenroom.accounts.tables import Account
 from greenroom.anchors.tables import Anchor
 from greenroom.context import Services
