@@ -13,13 +13,18 @@ UV ?= $(VENV)/lock/bin/uv
 COMPILE = $(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header
 
-.PHONY: run test lint schema bench console lock clean
+ALONE = $(BIN)/python -c 'import fcntl, subprocess, sys; held = open(sys.argv[1], "w"); \
+	fcntl.flock(held, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[2:]))'
 
+.PHONY: run test lint schema bench console bundle lock reset clean
+
+# The shell becomes the server, so that a signal to make reaches it.
 run: $(VENV)/run.stamp
 	@test -e src/greenroom/console/index.html || { \
 		echo "The explorer is built in the meantime; how that goes: $(VENV)/console.log"; \
-		$(MAKE) --no-print-directory console > $(VENV)/console.log 2>&1 & }
-	@GREENROOM_SETTING=demo $(BIN)/greenroom serve --demo --port $(PORT)
+		{ $(MAKE) --no-print-directory console > $(VENV)/console.log 2>&1 || \
+			echo "The explorer could not be built, the API works without it. Why: $(VENV)/console.log"; } & }
+	@exec $(BIN)/greenroom serve --demo --port $(PORT)
 
 # From the cheapest to the dearest; the first red ends it. pytest that finds no test (5) is red as well.
 test: lint
@@ -39,14 +44,25 @@ schema: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench
 
-console: $(VENV)/run.stamp $(VENV)/console.stamp
-	$(BIN)/python -m greenroom.console_build
+# Two builds at once would clash: the second waits, and finds what the first has built.
+console: $(VENV)/run.stamp
+	@rm -f $(VENV)/console.failed
+	@$(ALONE) $(VENV)/console.lock $(MAKE) --no-print-directory bundle || { touch $(VENV)/console.failed; exit 1; }
+
+bundle: $(VENV)/console.stamp
+	@$(BIN)/python -m greenroom.console_build
 
 # For maintainers: resolve pyproject.toml anew, keeping versions that still fit; UPGRADE=--upgrade keeps none.
 lock: $(UV)
 	$(COMPILE) pyproject.toml --extra embedded --group dev -o requirements-dev.lock
 	$(COMPILE) pyproject.toml --extra embedded --group build -c requirements-dev.lock -o requirements.lock
 	$(COMPILE) --group console -c requirements-dev.lock -o requirements-console.lock
+
+# Start over: the next `make run` fills a new world, its times counted from then. It stops nothing.
+reset: $(VENV)/run.stamp
+	@$(BIN)/python -c 'import pathlib, sys; from greenroom.embedded import running; \
+		sys.exit("PostgreSQL runs on .greenroom: stop what uses it first." if running(pathlib.Path(".greenroom")) else 0)'
+	rm -rf .greenroom/postgres/* .greenroom
 
 # Leaves .greenroom, where the data are.
 clean:
@@ -58,17 +74,19 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/python
-	$(LOCKED) requirements.lock
-	$(PIP) --no-build-isolation --editable .
+	@echo "Installing into $(VENV), about half a minute"
+	@$(LOCKED) requirements.lock
+	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock pyproject.toml | $(BIN)/python
-	$(LOCKED) requirements-dev.lock
-	$(PIP) --no-build-isolation --editable .
+	@echo "Installing into $(VENV), about a minute"
+	@$(LOCKED) requirements-dev.lock
+	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/console.stamp: requirements-console.lock | $(BIN)/python
-	$(LOCKED) requirements-console.lock
+	@$(LOCKED) requirements-console.lock
 	@touch $@
 
 $(VENV)/lock/bin/uv:

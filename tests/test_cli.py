@@ -29,15 +29,17 @@ from joserfc.jwk import OKPKey
 from typer.testing import CliRunner
 from worlds import World
 
-from greenroom import embedded, migrations, sealing
+from greenroom import __version__, doctor, embedded, migrations, sealing
 from greenroom.access import Permission, account_id_of
 from greenroom.cli import PERMISSIONS, cli
 from greenroom.embedded import APP, OWNER, SUPERUSER
 from greenroom.law.announcement import line
 from greenroom.law.policies import PACKS
 from greenroom.sealing import MasterKeys
+from greenroom.settings import Setting, Settings
 from greenroom.terminal import Exit
 from greenroom.tickets import load_keys
+from greenroom.tokens import DemoSigner
 
 ROOT = Path(__file__).parents[1]
 OURS = [name for name in os.environ if name.upper().startswith("GREENROOM_")]
@@ -82,6 +84,7 @@ def run(*arguments: object, **environment: str) -> tuple[int, str, str]:
 def on(postgres: Postgres, database: str, **more: str) -> Environment:
     """The settings of a demo on a database of the tests' cluster."""
     return {
+        "GREENROOM_SETTING": "demo",
         "GREENROOM_DATABASE_URL": postgres.url(APP, database),
         "GREENROOM_MIGRATION_URL": postgres.url(OWNER, database),
         "GREENROOM_DATA_DIR": str(postgres.place / "keys"),
@@ -160,12 +163,18 @@ async def unmade(postgres: Postgres) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="module")
-async def template(postgres: Postgres) -> AsyncIterator[str]:
-    """A database with the demo's world and a crowd beside it, to clone."""
+async def to_fill(postgres: Postgres) -> AsyncIterator[str]:
+    """A database for `template`."""
     async with postgres.database("of_cli_template") as name:
-        code, _, err = await asyncio.to_thread(run, "demo", "--accounts", 80, **on(postgres, name))
-        assert code == 0, err
         yield name
+
+
+@pytest.fixture(scope="module")
+def template(postgres: Postgres, to_fill: str) -> str:
+    """A database with the demo's world and a crowd beside it, to clone."""
+    done = greenroom("demo", "--accounts", 80, **on(postgres, to_fill))
+    assert done.exit_code == 0, done.output
+    return to_fill
 
 
 @pytest.fixture
@@ -208,6 +217,11 @@ def test_the_help_of_a_command_ends_with_an_example_that_can_be_copied(words: st
 def test_every_option_and_argument_says_what_it_is_for(words: str) -> None:
     (command,) = [found for name, found in commands() if name == words]
     assert [each.name for each in command.params if not getattr(each, "help", None)] == []
+
+
+def test_the_version_and_an_example_of_keys_are_told() -> None:
+    assert greenroom("--version").stdout == f"greenroom {__version__}\n"
+    assert "Example: greenroom keys make" in greenroom("keys", "--help").stdout
 
 
 @pytest.mark.parametrize(
@@ -253,6 +267,60 @@ def test_a_setting_that_cannot_be_is_named_and_ends_with_code_2(name: str, value
     assert name in done.stderr
 
 
+BAD_URLS = (
+    "nonsense",
+    f"mysql://u:{SECRET}@h/x",
+    f"postgresql://u:{SECRET}@h:abc/x",
+    f"postgresql://u:{SECRET}@a..b/x",
+    f"postgresql://u:{SECRET}@h/x?sslmode=require",
+    *(f"postgresql://u:{cut}{sign}{SECRET}@h/x" for cut in ("", "12") for sign in "/?#@["),
+)
+
+
+@pytest.mark.parametrize("url", BAD_URLS)
+def test_an_address_that_is_none_is_told_without_the_password(url: str) -> None:
+    for name in ("GREENROOM_DATABASE_URL", "GREENROOM_MIGRATION_URL"):
+        done = greenroom("migrate", GREENROOM_SETTING="demo", **{name: url})
+        assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+        assert name in done.stderr
+        assert SECRET not in done.output
+
+
+@pytest.mark.parametrize("url", ["postgresql://r:p%2F%40@[::1]:5433/x", "postgresql://r@/x?host=/a%20b&port=5432"])
+def test_an_address_that_both_drivers_read_is_taken(url: str) -> None:
+    assert Settings(setting=Setting.DEMO, database_url=url).database_url is not None
+
+
+def test_tickets_name_the_address_that_the_demo_serves_and_none_is_made_up_for_production() -> None:
+    assert Settings(setting=Setting.DEMO, port=8123).public_url == "http://127.0.0.1:8123"
+    assert Settings(setting=Setting.DEMO, host="::", port=1).public_url == "http://[::1]:1"
+    assert "GREENROOM_PUBLIC_URL" in Settings(setting=Setting.PRODUCTION).missing()
+
+
+# What may become a demo
+
+
+@pytest.mark.parametrize("arguments", [("token",), ("demo",), ("serve", "--demo"), ("doctor", "--demo")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GREENROOM_SETTING", "production"),
+        ("GREENROOM_SETTING", "Production"),
+        ("GREENROOM_SETTING", "nonsense"),
+        ("greenroom_database_url", f"postgresql://u:{SECRET}@127.0.0.1:1/x"),
+        ("GREENROOM_MIGRATION_URL", f"postgresql://u:{SECRET}@127.0.0.1:1/x"),
+    ],
+)
+def test_nothing_becomes_a_demo_that_somebody_meant_otherwise(
+    arguments: tuple[str, ...], name: str, value: str, place: Path
+) -> None:
+    done = greenroom(*arguments, "--data-dir", place / "data", **{name: value})
+    assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+    assert name.upper() in done.stderr
+    assert SECRET not in done.stderr
+    assert not (place / "data").exists()
+
+
 # Tokens
 
 
@@ -289,7 +357,7 @@ async def test_a_token_says_who_asks_and_for_which_accounts(presently: World) ->
 
 
 async def test_a_token_carries_the_permissions_that_were_asked_for(presently: World) -> None:
-    asked_for = [argument for each in Permission for argument in ("--permission", each)]
+    asked_for = [argument for each in Permission for argument in ("--permission", each.lower())]
     text = token(*asked_for, place=presently.settings.data_dir)
     viewer = (await bearing(presently, text).call("ConsoleHome"))["viewer"]
     assert sorted(viewer["permissions"]) == sorted(Permission)
@@ -318,7 +386,8 @@ async def test_a_token_is_for_the_audience_of_the_settings_and_no_other_signer_s
     elsewhere = {"GREENROOM_TOKEN_AUDIENCE": "elsewhere"}
     own = token("--audience", presently.settings.token_audience, place=data_dir, **elsewhere)
     assert (await bearing(presently, own).send("ConsoleHome")).status_code == 200
-    for text in (token(place=data_dir, **elsewhere), token(place=place / "another")):
+    DemoSigner.at(place)
+    for text in (token(place=data_dir, **elsewhere), token(place=place)):
         assert (await bearing(presently, text).send("ConsoleHome")).status_code == 401
 
 
@@ -330,11 +399,11 @@ def test_an_unknown_permission_is_refused_with_the_list_of_those_that_there_are(
     assert not (place / "data").exists()
 
 
-@pytest.mark.parametrize("arguments", [("token",), ("demo",), ("serve", "--demo"), ("doctor", "--demo")])
-def test_a_production_setting_is_never_made_a_demo(arguments: tuple[str, ...], place: Path) -> None:
-    done = greenroom(*arguments, "--data-dir", place / "data", GREENROOM_SETTING="production")
+def test_no_token_is_signed_where_no_demo_would_take_it(place: Path) -> None:
+    done = greenroom("token", "--account", "seller-cn", "--data-dir", place / "data")
     assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
-    assert "production" in done.stderr
+    assert "make run" in done.stderr
+    assert "--data-dir" in done.stderr
     assert not (place / "data").exists()
 
 
@@ -356,8 +425,8 @@ def test_the_schema_is_printed_byte_for_byte_as_it_is_committed() -> None:
 
 @pytest.mark.parametrize(("lang", "heading"), [("en", "to provide"), ("zh", "需提供")])
 def test_explain_quotes_the_announcement_and_speaks_both_languages(lang: str, heading: str) -> None:
-    case = ("--account-kind", "SELLER", "--account-nationality", "CN", "--anchor-nationality", "us")
-    done = greenroom("explain", *case, "--location", "IN_CHINA", "--lang", lang)
+    case = ("--account-kind", "seller", "--account-nationality", "CN", "--anchor-nationality", "us")
+    done = greenroom("explain", *case, "--location", "in_china", "--lang", lang.upper())
     assert done.exit_code == 0
     assert "PASSPORT_VISA" in done.stdout
     assert heading in done.stdout
@@ -419,6 +488,7 @@ def test_no_file_of_keys_is_ever_overwritten(command: str, place: Path) -> None:
     done = greenroom("keys", command, file)
     assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
     assert "nothing was changed" in done.stderr
+    assert ("keys rotate" in done.stderr) == (command == "make")
     assert file.read_text() == "somebody's only copy"
 
 
@@ -444,16 +514,46 @@ def test_neither_command_prints_a_key(place: Path) -> None:
 
 def test_a_database_is_brought_up_down_and_to_a_named_revision(postgres: Postgres, unmade: str) -> None:
     settings, newest = on(postgres, unmade), migrations.head()
-    for arguments, at in ((), newest), (("base",), "base"), ((newest,), newest), ((), newest):
-        done = greenroom("migrate", "--demo", *arguments, **settings)
+    for arguments, at in ((), newest), (("base", "--yes"), "base"), ((newest,), newest), ((), newest):
+        done = greenroom("migrate", *arguments, **settings)
         assert (done.exit_code, done.stdout) == (0, f"at {at}\n"), done.output
+    asked_first = greenroom("migrate", "base", **settings)
+    assert asked_first.exit_code == Exit.FOUND
+    assert "--yes" in asked_first.stdout
+    assert migrated_to(postgres, unmade) == newest
+
+
+def migrated_to(postgres: Postgres, database: str) -> str:
+    return str(ask(postgres.url(SUPERUSER, database), "SELECT version_num FROM alembic_version")[0][0])
+
+
+@pytest.mark.parametrize("setting", ["demo", "production"])
+def test_migrating_needs_the_owner_s_address_and_nothing_else(setting: str, postgres: Postgres, unmade: str) -> None:
+    done = greenroom("migrate", GREENROOM_SETTING=setting, GREENROOM_MIGRATION_URL=postgres.url(OWNER, unmade))
+    assert (done.exit_code, done.stdout) == (0, f"at {migrations.head()}\n"), done.output
+    assert migrated_to(postgres, unmade) == migrations.head()
+
+
+def test_migrating_nothing_named_is_refused_in_production() -> None:
+    done = greenroom("migrate")
+    assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+    assert "GREENROOM_MIGRATION_URL" in done.stderr
+
+
+def test_the_owner_s_address_alone_is_not_passed_over(postgres: Postgres, database: str, place: Path) -> None:
+    alone = {"GREENROOM_SETTING": "demo", "GREENROOM_MIGRATION_URL": postgres.url(OWNER, database)}
+    done = greenroom("demo", "--data-dir", place / "data", **alone)
+    assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+    assert "GREENROOM_MIGRATION_URL" in done.stderr
+    assert failing(examined(alone | {"GREENROOM_DATA_DIR": str(place / "data")})) == {"database"}
+    assert not (place / "data").exists()
 
 
 def test_an_unknown_revision_is_refused_and_changes_nothing(postgres: Postgres, database: str) -> None:
     done = greenroom("migrate", "--demo", "4711", **on(postgres, database))
     assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
     assert "4711" in done.stderr
-    assert ask(postgres.url(SUPERUSER, database), "SELECT version_num FROM alembic_version")[0][0] == migrations.head()
+    assert migrated_to(postgres, database) == migrations.head()
 
 
 def test_migrating_as_the_role_that_serves_is_refused_with_the_setting_to_use(postgres: Postgres, unmade: str) -> None:
@@ -480,23 +580,56 @@ def test_migrating_as_the_role_that_serves_is_refused_with_the_setting_to_use(po
 def test_a_database_that_does_not_answer_ends_with_code_4_and_advice_and_without_the_password(
     arguments: tuple[str, ...], place: Path
 ) -> None:
-    if "--port" in arguments:
-        arguments = (*arguments[:-1], str(free_port()))
     MasterKeys.at(place)
-    url = f"postgresql://greenroom_app:{SECRET}@127.0.0.1:{free_port()}/greenroom"
-    done = greenroom(*arguments, GREENROOM_DATABASE_URL=url, GREENROOM_DATA_DIR=str(place))
-    assert (done.exit_code, done.stdout) == (Exit.DATABASE, "")
-    assert "GREENROOM_DATABASE_URL" in done.stderr
-    assert SECRET not in done.output
-    assert isinstance(done.exception, SystemExit)  # and no fault that the shell would see as a traceback
+    for host in ("127.0.0.1:1", "nowhere.invalid"):
+        if "--port" in arguments:
+            arguments = (*arguments[:-1], str(free_port()))
+        url = f"postgresql://greenroom_app:{SECRET}@{host}/greenroom"
+        settings = {"GREENROOM_SETTING": "demo", "GREENROOM_DATABASE_URL": url, "GREENROOM_DATA_DIR": str(place)}
+        done = greenroom(*arguments, **settings)
+        assert (done.exit_code, done.stdout) == (Exit.DATABASE, "")
+        assert "GREENROOM_DATABASE_URL" in done.stderr
+        assert SECRET not in done.output
+        assert isinstance(done.exception, SystemExit)  # and no fault that the shell would see as a traceback
 
 
 def test_a_database_that_does_not_exist_is_told_with_what_to_do(postgres: Postgres) -> None:
-    code, out, err = run("verify-chain", "--demo", **on(postgres, "nowhere"))
-    assert (code, out) == (Exit.DATABASE, "")
-    assert "nowhere" in err
-    assert "Create the database" in err
-    assert "Traceback" not in err
+    done = greenroom("verify-chain", **on(postgres, "nowhere"))
+    assert (done.exit_code, done.stdout) == (Exit.DATABASE, "")
+    assert "nowhere" in done.stderr
+    assert "Create the database" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("verify-chain",), ("keys", "rotate"), ("demo",), ("serve",)])
+def test_a_database_that_is_not_migrated_ends_with_code_3(
+    arguments: tuple[str, ...], postgres: Postgres, unmade: str
+) -> None:
+    MasterKeys.at(postgres.place / "keys")
+    done = greenroom(*arguments, **on(postgres, unmade, GREENROOM_PORT=str(free_port())))
+    assert (done.exit_code, done.stdout) == (Exit.NOT_MIGRATED, "")
+    assert "greenroom migrate" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("verify-chain", "--demo"), ("keys", "rotate", "--demo")])
+def test_what_looks_at_data_makes_none(arguments: tuple[str, ...], place: Path) -> None:
+    done = greenroom(*arguments, "--data-dir", place / "data")
+    assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+    assert "Nothing here" in done.stderr
+    assert not (place / "data").exists()
+
+
+@pytest.mark.parametrize("content", [None, "{}"])
+def test_a_demo_with_a_file_of_keys_that_cannot_be_used_says_so(
+    content: str | None, postgres: Postgres, database: str, place: Path
+) -> None:
+    path = place / "master.json"
+    if content:
+        path.write_text(content)
+    settings = on(postgres, database, GREENROOM_MASTER_KEY_FILE=str(path), GREENROOM_PORT=str(free_port()))
+    for command in ("demo", "serve"):
+        done = greenroom(command, **settings)
+        assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+        assert str(path) in done.stderr
 
 
 # Serving
@@ -523,18 +656,18 @@ def production(postgres: Postgres, database: str, place: Path) -> Environment:
         GREENROOM_TICKET_KEY_FILE=str(place / "tickets.json"),
         GREENROOM_TOKEN_ISSUER="https://issuer.example",
         GREENROOM_TOKEN_JWKS=str(place / "issuer.json"),
+        GREENROOM_PUBLIC_URL="https://greenroom.example",
         GREENROOM_PORT=str(free_port()),
     )
 
 
-NEEDED = ("DATABASE_URL", "MASTER_KEY_FILE", "TICKET_KEY_FILE", "TOKEN_ISSUER", "TOKEN_JWKS")
+NEEDED = ("DATABASE_URL", "MASTER_KEY_FILE", "TICKET_KEY_FILE", "TOKEN_ISSUER", "TOKEN_JWKS", "PUBLIC_URL")
 
 
 def test_production_does_not_start_without_what_it_must_be_given_and_names_all_of_it() -> None:
-    code, out, err = run("serve")
-    assert (code, out) == (Exit.USAGE, "")
-    assert all(f"GREENROOM_{name}" in err for name in NEEDED)
-    assert "Traceback" not in err
+    done = greenroom("serve")
+    assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+    assert all(f"GREENROOM_{name}" in done.stderr for name in NEEDED)
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -543,6 +676,9 @@ def test_production_names_the_one_setting_that_is_missing_and_no_other(name: str
     done = greenroom("serve", **production)
     assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
     assert [each for each in NEEDED if f"GREENROOM_{each}" in done.stderr] == [name]
+    told = json.loads(greenroom("doctor", "--json", **production).stdout)["findings"]
+    (missing,) = [each["found"] for each in told if each["check"] == "settings"]
+    assert f"GREENROOM_{name}" in missing
 
 
 @pytest.mark.parametrize("name", ["MASTER_KEY_FILE", "TICKET_KEY_FILE", "TOKEN_JWKS"])
@@ -554,19 +690,40 @@ def test_production_does_not_start_with_a_file_of_keys_that_is_not_there(name: s
     assert not Path(production[f"GREENROOM_{name}"]).exists()
 
 
-def test_a_database_that_is_not_migrated_is_not_served(postgres: Postgres, unmade: str) -> None:
-    code, out, err = run("serve", "--demo", "--port", free_port(), **on(postgres, unmade))
-    assert (code, out) == (Exit.NOT_MIGRATED, "")
-    assert "greenroom migrate" in err
-    assert "Traceback" not in err
-
-
-def test_no_superuser_serves(postgres: Postgres, database: str) -> None:
-    settings = on(postgres, database, GREENROOM_DATABASE_URL=postgres.url(SUPERUSER, database))
-    done = greenroom("serve", "--demo", "--port", free_port(), **settings)
+@pytest.mark.parametrize(("role", "why"), [(SUPERUSER, "superuser"), (OWNER, "owns the tables")])
+def test_nobody_serves_whom_row_security_does_not_bind(role: str, why: str, postgres: Postgres, database: str) -> None:
+    settings = on(postgres, database, GREENROOM_DATABASE_URL=postgres.url(role, database))
+    done = greenroom("serve", "--port", free_port(), **settings)
     assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
-    assert "superuser" in done.stderr
+    assert why in done.stderr
+    assert "greenroom_app" in done.stderr
     assert ask(postgres.url(SUPERUSER, database), "SELECT * FROM accounts") == []
+    found = examined(settings)["role"]
+    assert found["level"] == "fail"
+    assert role in found["found"]
+
+
+async def test_a_role_that_may_not_read_the_tables_is_told_the_statement_that_lets_it(
+    postgres: Postgres, database: str
+) -> None:
+    boss = await asyncpg.connect(postgres.url(SUPERUSER, database))
+    transaction = boss.transaction()
+    await transaction.start()
+    try:
+        await boss.execute('CREATE ROLE "of-cli"; SET LOCAL SESSION AUTHORIZATION "of-cli"')
+        found = await doctor.role(boss)
+    finally:
+        await transaction.rollback()
+        await boss.close()
+    assert (found.level, found.todo) == (doctor.Level.FAIL, 'As a superuser: GRANT greenroom_app TO "of-cli"')
+
+
+@pytest.mark.parametrize("host", ["bad", "a..b", "192.0.2.1"])
+def test_a_host_that_is_not_ours_is_not_called_a_taken_port(host: str, place: Path) -> None:
+    done = greenroom("serve", "--demo", "--host", host, "--port", free_port(), "--data-dir", place / "data")
+    assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+    assert "--host" in done.stderr
+    assert "--port" not in done.stderr
 
 
 def test_a_port_that_is_taken_is_refused_before_the_database_is_touched(place: Path) -> None:
@@ -602,6 +759,7 @@ def test_production_serves_and_takes_no_token_of_the_demo_and_makes_nobody_up(
         with answers(process, production["GREENROOM_PORT"]) as client:
             assert client.get("/healthz").json() == {"status": "ok"}
             assert client.get("/readyz").json() == {"status": "ok"}
+            DemoSigner.at(place)
             forged = {"authorization": f"Bearer {token('--permission', 'ADMINISTER', place=place)}"}
             refused = client.post("/graphql", json={"query": "{ viewer { id } }"}, headers=forged)
             assert refused.status_code == 401
@@ -735,30 +893,45 @@ def test_the_doctor_warns_of_a_file_of_keys_that_everybody_may_read(production: 
 
 def test_the_doctor_names_an_issuer_s_keys_that_are_not_there(production: Environment) -> None:
     Path(production["GREENROOM_TOKEN_JWKS"]).unlink()
-    assert failing(examined(production)) == {"tokens"}
-
-
-@pytest.mark.parametrize(("role", "level"), [(SUPERUSER, "fail"), (OWNER, "warn")])
-def test_the_doctor_tells_a_role_that_row_security_does_not_bind(
-    role: str, level: str, postgres: Postgres, database: str
-) -> None:
-    found = examined(on(postgres, database, GREENROOM_DATABASE_URL=postgres.url(role, database)), "--demo")["role"]
-    assert found["level"] == level
-    assert role in found["found"]
+    found = examined(production)
+    assert failing(found) == {"tokens"}
+    assert "issuer's JWKS" in found["tokens"]["todo"]
 
 
 def test_the_doctor_says_how_to_migrate(postgres: Postgres, unmade: str) -> None:
-    found = examined(on(postgres, unmade), "--demo")
+    settings = on(postgres, unmade)
+    found = examined(settings)
     assert failing(found) == {"migrations"}
     assert "greenroom migrate" in found["migrations"]["todo"]
+    for revision in ("head", "base"):
+        assert greenroom("migrate", revision, "--yes", **settings).exit_code == 0
+    assert examined(settings)["migrations"]["found"] == f"at base, this version needs {migrations.head()}"
 
 
-def test_the_doctor_names_a_database_that_does_not_answer_without_its_password(place: Path) -> None:
-    url = f"postgresql://greenroom_app:{SECRET}@127.0.0.1:{free_port()}/greenroom"
-    settings = {"GREENROOM_DATABASE_URL": url, "GREENROOM_DATA_DIR": str(place)}
-    found = examined(settings, "--demo")
-    assert failing(found) == {"database"}
+def test_the_doctor_tells_the_version_that_the_server_tells(postgres: Postgres, database: str) -> None:
+    (row,) = ask(postgres.url(APP, database), "SHOW server_version")
+    assert f"PostgreSQL {row[0].split()[0]}, UTF8" == examined(on(postgres, database))["database"]["found"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "nowhere.invalid", "127.0.0.1:abc"])
+def test_the_doctor_names_a_database_that_does_not_answer_without_its_password(host: str, place: Path) -> None:
+    url = f"postgresql://greenroom_app:{SECRET}@{host}/greenroom"
+    settings = {"GREENROOM_SETTING": "demo", "GREENROOM_DATABASE_URL": url, "GREENROOM_DATA_DIR": str(place)}
+    found = examined(settings)
+    assert failing(found) == {"settings" if "abc" in host else "database"}
     assert SECRET not in str(found)
+
+
+def test_the_doctor_goes_on_past_a_setting_that_cannot_be_and_knows_one_that_is_misspelt(place: Path) -> None:
+    wrong = {"GREENROOM_PORT": "many", "GREENROOM_DATABSE_URL": SECRET, "GREENROOM_DATA_DIR": str(place / "data")}
+    done = greenroom("doctor", "--demo", "--json", **wrong)
+    told = json.loads(done.stdout)["findings"]
+    assert done.exit_code == Exit.FOUND
+    assert [each["level"] for each in told if each["check"] == "settings"] == ["fail", "warn"]
+    assert "Did you mean GREENROOM_DATABASE_URL?" in str(told)
+    assert SECRET not in str(told)
+    assert {"disk", "port", "database"} <= {each["check"] for each in told}
+    assert "GREENROOM_PORT" in greenroom("doctor", "--demo", **wrong).stdout
 
 
 def test_the_doctor_tells_a_port_that_another_program_holds(postgres: Postgres, database: str) -> None:
@@ -881,7 +1054,8 @@ def test_a_rotation_without_the_file_of_keys_changes_nothing(postgres: Postgres,
 def test_no_new_key_is_made_where_the_database_does_not_answer(keys: Path) -> None:
     before = keys.read_bytes()
     url = f"postgresql://greenroom_app@127.0.0.1:{free_port()}/greenroom"
-    done = greenroom("keys", "rotate", "--demo", GREENROOM_DATABASE_URL=url, GREENROOM_MASTER_KEY_FILE=str(keys))
+    given = {"GREENROOM_DATABASE_URL": url, "GREENROOM_MASTER_KEY_FILE": str(keys)}
+    done = greenroom("keys", "rotate", GREENROOM_SETTING="demo", **given)
     assert done.exit_code == Exit.DATABASE
     assert keys.read_bytes() == before
 

@@ -12,12 +12,16 @@ import asyncpg
 import pytest
 from clients import Data
 from house import Postgres, contents, housed
-from test_cli import ask, begun, ended, greenroom, on, run
+from test_cli import ask, asked, greenroom, on
 from worlds import World
 
-from greenroom.embedded import APP, SUPERUSER
+from greenroom import serving
+from greenroom.demo.crowd import unforced
+from greenroom.demo.world import awaited
+from greenroom.embedded import APP, OWNER, SUPERUSER
 from greenroom.law.terms import AdmissionBlockerCode, LiveRoomStatus, VerificationPath
 from greenroom.sealing import MasterKeys, Seal, context_of
+from greenroom.settings import Setting, Settings
 from greenroom.terminal import Exit
 
 CROWD = 30
@@ -55,24 +59,26 @@ def written(url: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-async def small(postgres: Postgres) -> AsyncIterator[str]:
-    """A database with the small world."""
-    async with postgres.database("of_demo") as name:
-        code, out, err = await asyncio.to_thread(run, "demo", "--json", **on(postgres, name))
-        assert code == 0, err
-        assert json.loads(out)["isNew"] is True
-        yield name
+async def two(postgres: Postgres) -> AsyncIterator[tuple[str, str]]:
+    """Databases for `small` and `large`."""
+    async with postgres.database("of_demo") as one, postgres.database("of_crowd") as other:
+        yield one, other
 
 
 @pytest.fixture(scope="module")
-async def large(postgres: Postgres) -> AsyncIterator[str]:
+def small(postgres: Postgres, two: tuple[str, str]) -> str:
+    """A database with the small world."""
+    assert demo(postgres, two[0])["isNew"] is True
+    return two[0]
+
+
+@pytest.fixture(scope="module")
+def large(postgres: Postgres, two: tuple[str, str]) -> str:
     """A database with the small world and a crowd."""
-    async with postgres.database("of_crowd") as name:
-        code, out, err = await asyncio.to_thread(run, "demo", "--accounts", CROWD, "--json", **on(postgres, name))
-        assert code == 0, err
-        crowd = json.loads(out)["crowd"]
-        assert (crowd["accounts"], crowd["isNew"]) == (CROWD, True)
-        yield name
+    crowd = demo(postgres, two[1], "--accounts", CROWD)["crowd"]
+    assert crowd.keys() == {"accounts", "isNew", "seconds", "mebibytes"}
+    assert (crowd["accounts"], crowd["isNew"]) == (CROWD, True)
+    return two[1]
 
 
 @pytest.fixture(scope="module")
@@ -113,26 +119,44 @@ def test_a_world_is_filled_once(postgres: Postgres, small: str) -> None:
     before = written(postgres.url(SUPERUSER, small))
     again = demo(postgres, small)
     assert again["isNew"] is False
-    assert {each["external_id"] for each in again["accounts"]} == set(SHOPS)
+    assert {each["externalId"] for each in again["accounts"]} == set(SHOPS)
     assert written(postgres.url(SUPERUSER, small)) == before
 
 
-def test_of_two_that_fill_at_once_one_does(postgres: Postgres, empty: str) -> None:
-    processes = [begun("demo", "--json", **on(postgres, empty)) for _ in range(2)]
-    told = [ended(process) for process in processes]
-    assert [code for code, _, _ in told] == [0, 0], told
-    assert sorted(json.loads(out)["isNew"] for _, out, _ in told) == [False, True]
-    assert ask(postgres.url(SUPERUSER, empty), "SELECT count(*) FROM accounts")[0][0] == len(SHOPS)
+async def test_of_two_that_fill_at_once_one_does(postgres: Postgres, empty: str) -> None:
+    settings = Settings(setting=Setting.DEMO, data_dir=postgres.place / "keys")
+    told = await asyncio.gather(*(serving.seed(postgres.url(APP, empty), settings) for _ in range(2)))
+    assert sorted(told) == [False, True]
+    counted = await asked(postgres.url(SUPERUSER, empty), "SELECT count(*) FROM accounts")
+    assert counted[0][0] == len(SHOPS)
 
 
-async def test_a_database_that_has_accounts_is_left_as_it_is(postgres: Postgres, empty: str) -> None:
+async def test_who_meets_a_database_that_is_being_filled_is_told_and_waits(postgres: Postgres, empty: str) -> None:
+    owner, told = await asyncpg.connect(postgres.url(OWNER, empty)), asyncio.Event()
+    async with unforced(owner):
+        waiting = asyncio.create_task(awaited(postgres.url(APP, empty), waiting=told.set))
+        await asyncio.wait_for(told.wait(), 10)
+        assert not waiting.done()
+    await asyncio.wait_for(waiting, 10)
+    told.clear()
+    await awaited(postgres.url(APP, empty), waiting=told.set)
+    assert not told.is_set()
+    await owner.close()
+
+
+@pytest.fixture
+async def foreign(postgres: Postgres, empty: str) -> str:
+    """A database with somebody's own account."""
     async with presently(postgres, empty) as world:
         await world.seller("CN", external_id="somebody-s-own")
-    code, out, err = await asyncio.to_thread(run, "demo", "--json", **on(postgres, empty))
-    assert code == 0, err
-    assert json.loads(out)["isNew"] is False
-    async with presently(postgres, empty) as world:
-        assert (await world.staff().call("Accounts"))["accounts"]["totalCount"] == 1
+    return empty
+
+
+def test_a_database_that_has_accounts_is_left_as_it_is(postgres: Postgres, foreign: str) -> None:
+    done = greenroom("demo", "--accounts", 1, **on(postgres, foreign))
+    assert (done.exit_code, done.stdout) == (Exit.FOUND, "")
+    assert "Not filled" in done.stderr
+    assert ask(postgres.url(SUPERUSER, foreign), "SELECT count(*) FROM accounts")[0][0] == 1
 
 
 def test_what_is_in_it_is_shown_with_the_way_in(postgres: Postgres, small: str) -> None:
@@ -140,13 +164,7 @@ def test_what_is_in_it_is_shown_with_the_way_in(postgres: Postgres, small: str) 
     assert said.exit_code == 0
     assert all(external_id in said.stdout for external_id in SHOPS)
     assert "token --account seller-cn" in said.stdout
-
-
-def test_a_database_without_tables_is_told_how_to_be_migrated(postgres: Postgres, empty: str) -> None:
-    assert greenroom("migrate", "--demo", "base", **on(postgres, empty)).exit_code == 0
-    done = greenroom("demo", "--accounts", 1, **on(postgres, empty))
-    assert (done.exit_code, done.stdout) == (Exit.NOT_MIGRATED, "")
-    assert "greenroom migrate" in done.stderr
+    assert "filled before" in said.stdout
 
 
 def test_no_production_is_filled_with_made_up_people(postgres: Postgres, empty: str) -> None:
@@ -251,6 +269,8 @@ def test_every_log_of_the_small_world_is_unbroken(postgres: Postgres, small: str
 def test_a_crowd_is_added_once(postgres: Postgres, large: str) -> None:
     before = written(postgres.url(SUPERUSER, large))
     assert demo(postgres, large, "--accounts", CROWD + 20)["crowd"] == {"accounts": CROWD, "isNew": False}
+    said = greenroom("demo", "--accounts", CROWD, "--seed", 7, **on(postgres, large)).stdout
+    assert f"A crowd of {CROWD} accounts is there already" in said
     assert written(postgres.url(SUPERUSER, large)) == before
 
 

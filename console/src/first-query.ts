@@ -2,9 +2,10 @@
 export const FIRST_QUERY = `# May this live room go on air,
 # and if not, what is missing?
 #
-# Put a token under "Headers" below:
-#   greenroom token --account …
-# Then press Ctrl-Enter.
+# Print a token in the checkout:
+#   .venv/bin/greenroom token --account seller-cn
+# Put it behind "Bearer " under "Headers" below,
+# then press Ctrl-Enter.
 
 query ConsoleHome {
   viewer {

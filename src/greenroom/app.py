@@ -19,15 +19,17 @@ from starlette.routing import Mount, Route
 
 from greenroom import inforce, migrations
 from greenroom.access import NOWHERE, Actor, Key, Permission
+from greenroom.answers import Voice
 from greenroom.context import Context, Services
 from greenroom.db import Database, connect
-from greenroom.errors import InvalidState, NotAdmitted, Refused
+from greenroom.errors import InvalidState, NotAdmitted, Refused, Words
 from greenroom.explorer import ASSETS_AT, Assets
 from greenroom.graph import in_utc, key_of
 from greenroom.http import GraphQLEndpoint
 from greenroom.limits import Limits
 from greenroom.rates import Budget, Exhausted, RateLimiter
-from greenroom.requests import language_of
+from greenroom.requests import JSON, language_of
+from greenroom.requests import Refused as Unreadable
 from greenroom.rooms import actions as rooms
 from greenroom.schema import build
 from greenroom.sealing import MasterKeys
@@ -86,16 +88,16 @@ def create(settings: Settings, *, database_url: str, clock: Callable[[], datetim
                 await held.limiter.give_back()
             await db.close()
 
-    async def context_for(request: Request) -> Context | Response:
+    async def context_for(request: Request) -> Context | Unreadable:
         instant = clock()
         assert held.services is not None
-        language = language_of(request.headers.get("accept-language"))
         found = await tokens.actor(request.headers.get("authorization"), now=instant)
         if isinstance(found, BadToken):
-            return refused_token(found, language)
+            return refused_token(found)
         return Context(
             actor=found or Actor(subject=""),
-            language=language,
+            language=language_of(request.headers.get("accept-language")),
+            clock=clock,
             now=instant,
             in_force=await held.services.held.now(instant),
             services=held.services,
@@ -121,7 +123,11 @@ def create(settings: Settings, *, database_url: str, clock: Callable[[], datetim
 
     async def check(request: Request) -> Response:
         context = await context_for(request)
-        return context if isinstance(context, Response) else await check_ticket(request, context)
+        if isinstance(context, Unreadable):
+            voice = Voice(JSON, language_of(request.headers.get("accept-language")))
+            answer = voice.refused(context)
+            return Response(answer.body, answer.status, {**answer.headers, "cache-control": "no-store"}, JSON)
+        return await check_ticket(request, context)
 
     async def jwks(_: Request) -> Response:
         return JSONResponse(signer.jwks(), headers={"cache-control": f"public, max-age={JWKS_HELD_S}"})
@@ -183,14 +189,10 @@ async def readiness(db: Database) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def refused_token(bad: BadToken, language: str) -> Response:
-    """Answer a caller whose token does not say who they are, in the media type that every GraphQL client reads."""
-    error = {"message": bad.message(language), "extensions": {"code": bad.code}}
-    return JSONResponse(
-        {"errors": [error]},
-        status_code=bad.status,
-        headers={"www-authenticate": bad.challenge, "cache-control": "no-store"},
-    )
+def refused_token(bad: BadToken) -> Unreadable:
+    """Return the refusal of a caller whose token does not say who they are."""
+    words = Words(en=bad.message("en"), zh=bad.message("zh"))
+    return Unreadable(bad.status, bad.code, words, {"www-authenticate": bad.challenge})
 
 
 async def check_ticket(request: Request, context: Context) -> Response:

@@ -1,7 +1,7 @@
 """Greenroom: may this live room go on air, with these people, and if not, what is missing?
 
 Exit codes: 0 done; 1 something was found wrong; 2 wrong usage or settings; 3 the database is not at this version's
-schema; 4 the database can't be reached or refuses; 5 the port is taken.
+schema; 4 the database can't be reached or refuses; 5 the port can't be had.
 """
 # What is slow to import is imported by the command that needs it: `token` and `explain` are typed often.
 
@@ -11,28 +11,54 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from greenroom import embedded
+from greenroom import __version__, embedded
 from greenroom.law.policies import ALIEXPRESS_2021, PACKS
 from greenroom.law.terms import AccountKind, BroadcastLocation, Language
-from greenroom.settings import Settings
-from greenroom.terminal import Exit, called, database, err, fail, opened, out, print_json, progress_bar, read_settings
+from greenroom.settings import Settings, address
+from greenroom.terminal import (
+    Exit,
+    called,
+    database,
+    environment,
+    err,
+    fail,
+    faults_explained,
+    has_cluster,
+    opened,
+    out,
+    print_json,
+    progress_bar,
+    read_settings,
+    settings_and_faults,
+)
 
 if TYPE_CHECKING:
     from greenroom.doctor import Finding
     from greenroom.events.actions import Broken, Unbroken
 
+KEYS_HELP = """Make and change the keys that seal data and sign tickets.
+
+Example: greenroom keys make /etc/greenroom/master-keys.json
+"""
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-keys = typer.Typer(no_args_is_help=True, help="Make and change the keys that seal data and sign tickets.")
+keys = typer.Typer(no_args_is_help=True, help=KEYS_HELP)
 cli.add_typer(keys, name="keys")
 
 DataDir = Annotated[Path | None, typer.Option(help="Where the embedded PostgreSQL and the demo's keys live.")]
-Demo = Annotated[bool, typer.Option("--demo", help="A newcomer's machine: own PostgreSQL, own keys, own tokens.")]
+Demo = Annotated[
+    bool,
+    typer.Option(
+        "--demo",
+        help="A newcomer's machine: own PostgreSQL, own keys, own tokens. Refused where GREENROOM_SETTING is another,"
+        " or a database is named without GREENROOM_SETTING=demo.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 KeyFile = Annotated[Path, typer.Argument(help="The file to make, mode 0600.")]
 PERMISSIONS = "ADMINISTER, AUDIT, MEDIA, REVIEW, REVIEW_LEAD"  # access.Permission; a test holds the two together
@@ -51,6 +77,22 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def tell_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        typer.echo(f"greenroom {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take what concerns no command."""
+
+
 @cli.command()
 def serve(
     demo: Demo = False,
@@ -63,29 +105,51 @@ def serve(
     Example: greenroom serve --demo --port 8123
     """
     settings = read_settings(demo=demo, host=host, port=port, data_dir=data_dir)
-    from greenroom import doctor, sealing, serving
+    from greenroom import doctor, serving
 
     at = f"{settings.host}:{settings.port}"
     try:
         sockets = doctor.listeners(settings.host, settings.port)
     except OSError as error:
-        fail(f"Can't listen on {at}: {error.strerror}. Choose another: --port, --host.", Exit.PORT)
+        if doctor.is_host(error):
+            fail(
+                f"Can't listen on {settings.host}: {error.strerror}. Name an address of this machine: --host.",
+                Exit.USAGE,
+            )
+        fail(f"Can't listen on {at}: {error.strerror}. Choose another: --port.", Exit.PORT)
+    if wrong := doctor.issuer_file(settings.token_jwks or "://"):
+        fail(f"{wrong.found}. {wrong.todo}", Exit.USAGE)
     with database(settings) as urls:
+        if settings.is_demo:
+            wait_for_others(urls.app)
         if forbids := serving.prepare(settings, url=urls.app):
-            code = Exit.NOT_MIGRATED if forbids.check == "migrations" else Exit.USAGE
-            fail(f"Not served: {forbids.found}. {forbids.todo}", code)
+            refuse(forbids)
         try:
             serving.run(settings, url=urls.app, sockets=sockets, announce=lambda: announce(settings))
-        except (sealing.SealingError, ValueError) as fault:
+        except ValueError as fault:
             fail(str(fault), Exit.USAGE)
+
+
+def wait_for_others(url: str) -> None:
+    """Say what holds us up where another process fills the database with the demo."""
+    from greenroom.demo.world import awaited
+
+    said = "Another process fills this database with demo data: waiting until it is done, or Ctrl-C."
+    asyncio.run(awaited(url, waiting=lambda: err.print(said, soft_wrap=True)))
+
+
+def refuse(forbids: "Finding") -> NoReturn:
+    """End where a database is not one to serve."""
+    code = Exit.NOT_MIGRATED if forbids.check == "migrations" else Exit.USAGE
+    fail(f"Refused: {forbids.found}. {forbids.todo}", code)
 
 
 def announce(settings: Settings) -> None:
     """Say where the API listens and, in the demo, how to come in."""
-    at = f"http://{settings.host}:{settings.port}"
+    at = address(settings.host, settings.port)
     lines = [f"Greenroom serves {at}/graphql"]
     if settings.is_demo:
-        place = "" if settings.data_dir == Path(".greenroom") else f" --data-dir {settings.data_dir}"
+        place = place_of(settings)
         lines += [
             f"explorer   {at}/ in a browser",
             f"a token    {called()} token --account seller-cn{place}",
@@ -95,23 +159,37 @@ def announce(settings: Settings) -> None:
     out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
+def place_of(settings: Settings) -> str:
+    """Return the option that leads another command to this demo."""
+    return "" if settings.data_dir == Path(".greenroom") else f" --data-dir {settings.data_dir}"
+
+
 @cli.command()
 def migrate(
     revision: Annotated[str, typer.Argument(help="Where to, up or down.")] = "head",
+    yes: Annotated[bool, typer.Option("--yes", help="Go down without asking; what is above is dropped.")] = False,
     demo: Demo = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Bring the database to this version's schema, as the role that owns the tables.
+    """Bring the database to this version's schema, as the role that owns the tables. It needs no other setting.
 
     Example: GREENROOM_MIGRATION_URL=postgresql://owner@db/greenroom greenroom migrate
     """
-    settings = read_settings(demo=demo, data_dir=data_dir)
+    settings = read_settings(demo=demo, data_dir=data_dir, needed=())
     from alembic.util import CommandError
 
     from greenroom import migrations
 
+    if settings.database_url is None and settings.migration_url:
+        settings = settings.model_copy(update={"database_url": settings.migration_url})
+    elif settings.missing(["database_url"]):
+        fail("GREENROOM_MIGRATION_URL: missing. On your own machine the demo needs none: add --demo.", Exit.USAGE)
     with database(settings) as urls:
         try:
+            if not yes and asyncio.run(migrations.goes_down(urls.owner, revision=revision)):
+                typer.confirm(
+                    "This drops what newer migrations made, data and all (scripts: --yes). Go on?", abort=True
+                )
             migrations.migrate(urls.owner, revision=revision)
         except CommandError as error:
             fail(f"{error}. Known are: head, base, and the names in greenroom/migrations/versions.", Exit.USAGE)
@@ -127,6 +205,7 @@ def demo(
 ) -> None:
     """Fill an empty database with the demo's world, and say what is in it; with --accounts a large one beside it.
 
+    Its times count from when it was filled: to see it fresh, remove the data directory (in a checkout: make reset).
     The large one takes COPY and, meanwhile, the tables: as the role that owns them (GREENROOM_MIGRATION_URL).
 
     Example: greenroom demo --accounts 20000
@@ -134,21 +213,47 @@ def demo(
     settings = read_settings(demo=True, data_dir=data_dir)
     from greenroom import serving
     from greenroom.demo.world import ACCOUNTS
+    from greenroom.tokens import DemoSigner
 
     with database(settings) as urls:
+        wait_for_others(urls.app)
         if forbids := asyncio.run(serving.against(urls.app)):
-            fail(f"{forbids.found}. {forbids.todo}", Exit.NOT_MIGRATED)
+            refuse(forbids)
+        DemoSigner.of(settings)  # `token` asks whether there is one
         is_new = asyncio.run(serving.seed(urls.app, settings))
+        if not is_new and not asyncio.run(has_demo(urls.app)):
+            fail("Not filled: this database has accounts of its own. The demo takes an empty one.", Exit.FOUND)
         crowd = asyncio.run(add_crowd(urls.owner, settings, accounts, seed=seed, hidden=as_json)) if accounts else None
     if as_json:
-        return print_json({"isNew": is_new, "accounts": [asdict(shown) for shown in ACCOUNTS], "crowd": crowd})
+        shown = [{"externalId": each.pop("external_id"), **each} for each in map(asdict, ACCOUNTS)]
+        return print_json({"isNew": is_new, "accounts": shown, "crowd": crowd})
     table = Table("account", "kind", "nationality", "name", "what it shows")
-    for shown in ACCOUNTS:
-        table.add_row(shown.external_id, shown.kind, shown.nationality, shown.name, shown.shows)
+    for each in ACCOUNTS:
+        table.add_row(each.external_id, each.kind, each.nationality, each.name, each.shows)
     out.print(table)
-    out.print(f"A token: {called()} token --account seller-cn; an agency's: more than one --account.", soft_wrap=True)
+    token = f"{called()} token --account seller-cn{place_of(settings)}"
+    when = "It was filled just now." if is_new else "It was filled before, and its times count from then."
+    out.print(f"{when}\nA token: {token}; an agency's: more than one --account.", soft_wrap=True)
     if crowd:
-        out.print("The crowd, crowd-00001 and on:", ", ".join(f"{value} {name}" for name, value in crowd.items()))
+        out.print(told_of(crowd), soft_wrap=True, highlight=False)
+
+
+def told_of(crowd: Mapping[str, Any]) -> str:
+    """Return what became of the large world, in a sentence."""
+    if crowd["isNew"]:
+        return "The crowd, crowd-00001 and on: {accounts} accounts in {seconds} s, {mebibytes} MiB.".format(**crowd)
+    return (
+        "A crowd of {accounts} accounts is there already and was left as it is, whatever --accounts and --seed say; "
+        "for another start over.".format(**crowd)
+    )
+
+
+async def has_demo(url: str) -> bool:
+    """Say whether the demo's own accounts are there."""
+    from greenroom.demo.world import is_in
+
+    async with opened(url) as db:
+        return await is_in(db)
 
 
 async def add_crowd(url: str, settings: Settings, accounts: int, *, seed: int, hidden: bool) -> dict[str, Any]:
@@ -174,7 +279,7 @@ async def add_crowd(url: str, settings: Settings, accounts: int, *, seed: int, h
             "accounts": accounts,
             "isNew": True,
             "seconds": round((now() - began).total_seconds()),
-            "MiB": mebibytes,
+            "mebibytes": mebibytes,
         }
     finally:
         await connection.close()
@@ -196,20 +301,21 @@ def token(
     """
     settings = read_settings(demo=True, data_dir=data_dir)
     from greenroom.access import Permission
-    from greenroom.sealing import KeyFileInvalid
     from greenroom.tokens import DemoSigner
 
-    if unknown := [word for word in permission or [] if word not in Permission.__members__]:
+    words = [word.upper() for word in permission or []]
+    if unknown := [word for word in words if word not in Permission.__members__]:
         fail(f"No such permission: {', '.join(unknown)}. There are: {PERMISSIONS}.", Exit.USAGE)
-    try:
+    if not DemoSigner.is_made(settings):
+        here = settings.data_dir.absolute()
+        fail(f"No demo here ({here}): start it with make run or serve --demo, or name its --data-dir.", Exit.USAGE)
+    with faults_explained():
         signer = DemoSigner.of(settings)
-    except KeyFileInvalid as fault:
-        fail(str(fault), Exit.USAGE)
     signed = signer.sign(
         subject,
         name=name,
         accounts=account or [],
-        permissions=[Permission(word) for word in permission or []],
+        permissions=[Permission(word) for word in words],
         expires_in=timedelta(seconds=expires_in),
         audience=audience or settings.token_audience,
         now=now(),
@@ -230,13 +336,17 @@ def schema() -> None:
 
 @cli.command()
 def explain(
-    account_kind: Annotated[AccountKind, typer.Option(help="Who broadcasts.")] = AccountKind.SELLER,
+    account_kind: Annotated[
+        AccountKind, typer.Option(case_sensitive=False, help="Who broadcasts.")
+    ] = AccountKind.SELLER,
     account_nationality: Annotated[str, typer.Option(help="The account's: an ISO 3166-1 code.")] = "CN",
     anchor_nationality: Annotated[str, typer.Option(help="The anchor's: an ISO 3166-1 code.")] = "CN",
-    location: Annotated[BroadcastLocation, typer.Option(help="Where the anchor stands.")] = BroadcastLocation.IN_CHINA,
+    location: Annotated[
+        BroadcastLocation, typer.Option(case_sensitive=False, help="Where the anchor stands.")
+    ] = BroadcastLocation.IN_CHINA,
     table: Annotated[bool, typer.Option("--table", help="All 16 cells of the decision table.")] = False,
     policy: Annotated[str, typer.Option(help=f"The pack: {', '.join(PACKS)}.")] = ALIEXPRESS_2021.name,
-    lang: Annotated[Language, typer.Option(help="In Chinese or English.")] = "en",
+    lang: Annotated[Language, typer.Option(case_sensitive=False, help="In Chinese or English.")] = "en",
     as_json: Json = False,
 ) -> None:
     """Say what an anchor must hand in, and which lines of the announcement say so.
@@ -246,6 +356,7 @@ def explain(
     from greenroom.explain import explain_case, explain_table
     from greenroom.text import country
 
+    policy = policy.lower()
     if policy not in PACKS:
         fail(f"No such pack: {policy}. There are: {', '.join(PACKS)}.", Exit.USAGE)
     of_account, wrong = country(account_nationality, at=("--account-nationality",))
@@ -275,13 +386,17 @@ def doctor(demo: Demo = False, data_dir: DataDir = None, as_json: Json = False) 
 
     Example: greenroom doctor --demo
     """
-    settings = read_settings(demo=demo, data_dir=data_dir)
+    settings, wrong = settings_and_faults(demo=demo, data_dir=data_dir)
     import structlog
 
     from greenroom.doctor import Level, issuer, look_around
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    findings = [*look_around(settings), asyncio.run(issuer(settings, now=now())), *examined(settings)]
+    findings = list(look_around(settings, wrong=wrong, given=environment()))
+    if settings.is_demo or settings.token_jwks:
+        findings.append(asyncio.run(issuer(settings, now=now())))
+    if not {"GREENROOM_DATABASE_URL", "GREENROOM_MIGRATION_URL"} & {name for name, _ in wrong}:
+        findings += examined(settings)
     failed = any(finding.level is Level.FAIL for finding in findings)
     if as_json:
         print_json({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
@@ -301,8 +416,14 @@ def examined(settings: Settings) -> "list[Finding]":
     async def found(url: str) -> list[Finding]:
         return [each async for each in look_into(url, settings, clock=now)]
 
-    if settings.database_url is None and not (settings.data_dir / "postgres").exists():
-        return [Finding("database", Level.OK, "none yet: the first `greenroom serve --demo` makes it")]
+    if settings.database_url is None:
+        if not settings.is_demo:
+            return []  # told among the settings
+        if settings.migration_url:
+            todo = "Give GREENROOM_DATABASE_URL as well, or neither."
+            return [Finding("database", Level.FAIL, "only GREENROOM_MIGRATION_URL is given", todo)]
+        if not has_cluster(settings):
+            return [Finding("database", Level.OK, "none yet: the first `greenroom serve --demo` makes it")]
     try:
         with database(settings, migrated=False) as urls:
             return asyncio.run(found(urls.app))
@@ -318,7 +439,7 @@ def make_master_keys(file: KeyFile, as_json: Json = False) -> None:
     """
     from greenroom.sealing import MasterKeys
 
-    made(file, lambda: MasterKeys.make(file).current_id, as_json=as_json)
+    made(file, lambda: MasterKeys.make(file).current_id, another="greenroom keys rotate", as_json=as_json)
 
 
 @keys.command("tickets")
@@ -329,15 +450,16 @@ def make_ticket_keys(file: KeyFile, as_json: Json = False) -> None:
     """
     from greenroom.tickets import make_keys
 
-    made(file, lambda: str(make_keys(file)[0].kid), as_json=as_json)
+    another = "make it in a file of its own and put it in second place, as docs/operating.md tells"
+    made(file, lambda: str(make_keys(file)[0].kid), another=another, as_json=as_json)
 
 
-def made(file: Path, make: Callable[[], str], *, as_json: bool) -> None:
+def made(file: Path, make: Callable[[], str], *, another: str, as_json: bool) -> None:
     """Make a file of keys where there is none, and tell the key's id."""
     from greenroom.sealing import SealingError
 
     if file.exists():
-        fail(f"{file} is there already; nothing was changed. For a new master key: greenroom keys rotate", Exit.USAGE)
+        fail(f"{file} is there already; nothing was changed. For a new key: {another}", Exit.USAGE)
     try:
         key_id = make()
     except (OSError, SealingError) as fault:
@@ -360,15 +482,12 @@ def rotate(
 
     Example: greenroom keys rotate
     """
-    settings = read_settings(demo=demo, data_dir=data_dir)
+    settings = read_settings(demo=demo, data_dir=data_dir, needed=("database_url", "master_key_file"))
     from greenroom import sealing
 
     path = settings.master_key_file or settings.data_dir / sealing.FILE_NAME
-    try:
-        with database(settings) as urls:
-            told = asyncio.run(rewrap_all(urls.app, path, is_new=not resume, hidden=as_json))
-    except sealing.SealingError as fault:
-        fail(str(fault), Exit.USAGE)
+    with database(settings, is_there=True) as urls:
+        told = asyncio.run(rewrap_all(urls.app, path, is_new=not resume, hidden=as_json))
     if as_json:
         print_json(told)
     else:
@@ -408,8 +527,8 @@ def verify_chain(
 
     Example: greenroom verify-chain --json
     """
-    settings = read_settings(demo=demo, data_dir=data_dir)
-    with database(settings) as urls:
+    settings = read_settings(demo=demo, data_dir=data_dir, needed=("database_url",))
+    with database(settings, is_there=True) as urls:
         told = asyncio.run(verified(urls.app, account, hidden=as_json))
     if told is None:
         fail(f"No log of an account {account}: nothing was ever registered under this id.", Exit.USAGE)

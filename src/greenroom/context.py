@@ -1,5 +1,6 @@
 """Context: what one operation knows. `now` is read once, so that an operation has one present."""
 
+from asyncio import Future
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +29,7 @@ from greenroom.tickets import TicketSigner
 Outcome = TypeVar("Outcome")
 KeyT = TypeVar("KeyT")
 Loaded = TypeVar("Loaded")
+Answer = TypeVar("Answer")
 DEADLOCK = "40P01"
 TOO_LONG = frozenset({"55P03", "57014"})  # a lock or a statement that took too long
 NONE_ALSO: frozenset[Permission] = frozenset()
@@ -76,12 +78,20 @@ class Context:
     services: Services
     budget: Budget | None = None
     entrance: str = ""
+    clock: Callable[[], datetime] | None = None  # tells the present once more; None: it stands at `now`
     loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
 
     @property
     def actor_key(self) -> str:
         """Whose budget an operation spends: a subject's, or an anonymous caller's by address."""
         return self.actor.subject or self.entrance
+
+    async def begin(self) -> None:
+        """Take the present, and the policy in force in it, for this operation."""
+        if self.clock is None:
+            return
+        self.now = self.clock()
+        self.in_force = await self.services.held.now(self.now)
 
     async def perform(
         self,
@@ -151,6 +161,25 @@ class Context:
         if batch not in self.loaders:
             self.loaders[batch] = DataLoader(load_fn=partial(batch, self))
         return self.loaders[batch]
+
+    def loaded(
+        self,
+        batch: Callable[["Context", list[KeyT]], Awaitable[list[Loaded]]],
+        key: KeyT,
+        then: Callable[[Loaded], Answer],
+    ) -> Answer:
+        """Return what follows from what a loader has: at once where it is there, and later where it must be read.
+
+        A resolver that answers at once spares its object a task; what it returns later, graphql-core awaits.
+        """
+        future = self.loader(batch).load(key)
+        if isinstance(future, Future) and future.done():
+            return then(future.result())
+
+        async def later() -> Answer:
+            return then(await future)
+
+        return later()  # type: ignore[return-value]  # as said
 
 
 def busy(language: Language) -> GraphQLError:

@@ -5,22 +5,26 @@
 - A field that returns an object costs 1, and so does each object of a list; a plain value costs nothing.
 - `edges` and `nodes` of a connection hold as many objects as the page has: the connection's `first` or `last`, a
   literal or a variable; the schema's default or 20 where neither is given. An edge and its node are two objects.
-- Any other list counts as 5 objects (a cast, blockers, items), `lines` and `overrides` as 2, `findings` and
-  `userErrors` as 1: the real ones are bounded and mostly smaller.
+- `nodes(ids:)` holds as many objects as ids are given. Any other list counts as what it may hold (`LISTS`): a cast 20,
+  `items` 8, `lines` 4, and so on.
 - A mutation's root field costs 10 instead of 1; `__schema` and `__type` cost 1,000, with all that is below them.
 - Everything written counts, once for each place where it is written: a fragment at every spread, the fields for each
   type of an interface, a field asked for twice. `@skip` and `@include` take out what they take out.
-- A page size that the connection will refuse counts as the nearest one allowed.
+- A page size that the connection will refuse counts as the nearest one allowed, and so does a number of ids.
+- The first time that a process meets a document, the request costs at least the reading of it: 1 point for every two
+  words or signs and for every 250 characters. Only there a cost goes beyond what its operation costs.
 
 So `account { rememberedAnchors(first: 20) { pageInfo { hasNextPage } edges { node { id } } } }` costs
 1 (account) + 1 (the connection) + 1 (pageInfo) + 20 (edges) + 20 (nodes) = 43 points.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from graphql import (
+    ArgumentNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -31,9 +35,11 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    StringValueNode,
     ValueNode,
     VariableNode,
     get_named_type,
@@ -46,14 +52,36 @@ from graphql import (
 
 PAGE_DEFAULT = 20
 LIST_ASSUMED = 5
-LISTS_ASSUMED = {"findings": 1, "lines": 2, "overrides": 2, "userErrors": 1}
+LISTS = {
+    "accounts": 100,
+    "admissionRecords": 20,
+    "blockers": 20,
+    "cast": 20,
+    "cells": 16,
+    "documents": 4,
+    "entries": 20,
+    "findings": 1,
+    "items": 8,
+    "knobs": 15,
+    "lines": 4,
+    "overrides": 3,
+    "userErrors": 1,
+    "wouldBlock": 20,
+}
+SIGNS_PER_POINT, CHARACTERS_PER_POINT = 2, 250  # some 50 to 150 µs, as an object of an answer may take
 MUTATION = 10
 INTROSPECTION = 1_000
 COUNTS_KEPT = 16  # of one operation: clients ask for few page sizes
 
+_SIGNS = re.compile(r"\w+|[^\w\s,]")
 _PAGED_LISTS = frozenset({"edges", "nodes"})
-_PAGE_ARGUMENTS = ("first", "last")
+_PAGE_ARGUMENTS = ("first", "last", "ids")
 Parts = tuple[int, int]  # what a selection set costs: once, and for each item of the page that it may stand in
+
+
+def reading(source: str) -> int:
+    """Return the points for reading a document that was not met before, by what can be counted without reading it."""
+    return len(_SIGNS.findall(source)) // SIGNS_PER_POINT + len(source) // CHARACTERS_PER_POINT
 
 
 class Price:
@@ -70,8 +98,7 @@ class Price:
 
     def under(self, variables: Mapping[str, Any]) -> int:
         """Return the cost under coerced variables; linear in the document, whatever its fragments do."""
-        given = (variables.get(name) for name in self._deciding)
-        return self._counted(tuple(value if isinstance(value, int) else None for value in given))
+        return self._counted(tuple(_size(variables.get(name)) for name in self._deciding))
 
     def _count(self, values: tuple[int | None, ...]) -> int:
         root = self._schema.get_root_type(self._operation.operation)
@@ -137,7 +164,7 @@ class _Count:
             each = 1 + self.whole(returned, node.selection_set)
             if name in _PAGED_LISTS and "pageInfo" in getattr(parent, "fields", ()):
                 return 0, each
-            return (LISTS_ASSUMED.get(name, LIST_ASSUMED) if page is None else page) * each, 0
+            return (LISTS.get(name, LIST_ASSUMED) if page is None else page) * each, 0
         once, per_item = self.parts(returned, node.selection_set)
         return (base or 1) + once + (LIST_ASSUMED if page is None else page) * per_item, 0
 
@@ -146,9 +173,19 @@ class _Count:
         arguments = [field.args[name] for name in _PAGE_ARGUMENTS if name in field.args]
         if not arguments:
             return None
-        given = [self._value(a.value) for a in node.arguments or () if a.name.value in _PAGE_ARGUMENTS]
-        sizes = [size for size in given if isinstance(size, int)]
+        given = [a for a in node.arguments or () if a.name.value in _PAGE_ARGUMENTS]
+        sizes = [size for a in given if isinstance(size := self._asked(a), int)]
         return min(max(0, *sizes), self._price._page_max) if sizes else max(map(_default, arguments)) or PAGE_DEFAULT
+
+    def _asked(self, argument: ArgumentNode) -> Any:
+        """How much an argument asks for: a page's size, or as many as there are ids; one alone makes a list."""
+        match argument.value:
+            case ListValueNode(values=values):
+                return len(values)
+            case StringValueNode():
+                return 1
+            case value:
+                return 1 if argument.name.value == "ids" and isinstance(value, IntValueNode) else self._value(value)
 
     def _type(self, name: str) -> GraphQLCompositeType:
         found = self._price._schema.get_type(name)
@@ -170,6 +207,11 @@ def _deciding(*definitions: OperationDefinitionNode | FragmentDefinitionNode) ->
             yield from (a.value.name.value for a in arguments if isinstance(a.value, VariableNode))
             if below := getattr(node, "selection_set", None):
                 waiting.append(below)
+
+
+def _size(value: Any) -> int | None:
+    """What of a variable decides a cost: a page size, a condition, how many ids."""
+    return len(value) if isinstance(value, list) else value if isinstance(value, int) else None
 
 
 def _default(argument: GraphQLArgument) -> int:

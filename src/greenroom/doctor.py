@@ -1,12 +1,14 @@
 """Doctor: looks at what a process will need, and says of each finding what to do. It changes nothing."""
 
+import errno
 import os
 import shutil
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -16,15 +18,17 @@ import asyncpg
 
 from greenroom import migrations, sealing, tickets
 from greenroom.explorer import BUNDLE
-from greenroom.jwks import key_source
+from greenroom.jwks import key_source, keys_of
 from greenroom.sealing import MasterKeys, SealingError
 from greenroom.settings import Settings
 from greenroom.tokens import Tokens
 
-POSTGRES_MIN: Final = 18
+POSTGRES_MIN: Final = 15  # tested: docs/operating.md
 SKEW_WARN_S, SKEW_FAIL_S = 2.0, 30.0  # tokens and tickets forgive 30 seconds
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 2 * 1024**3, 256 * 1024**2
-CONNECT_S, PORT_S = 5.0, 2.0
+CONNECT_S, PORT_S, LOCK_TIMEOUT = 5.0, 2.0, "5s"
+SETTINGS_PAGE: Final = 'docs/operating.md, "Settings"'
+ROLES_PAGE: Final = 'docs/operating.md, "Roles"'
 
 
 class Level(StrEnum):
@@ -45,14 +49,33 @@ class Finding:
     todo: str = ""
 
 
-def look_around(settings: Settings) -> Iterator[Finding]:
-    """Check what needs no database."""
-    yield Finding("settings", Level.OK, f"complete for the {settings.setting} setting")
-    yield key_file("master keys", settings.master_key_file, settings.data_dir / sealing.FILE_NAME, MasterKeys.load)
-    yield key_file("ticket keys", settings.ticket_key_file, settings.data_dir / tickets.FILE_NAME, tickets.load_keys)
+def look_around(settings: Settings, *, wrong: Sequence[tuple[str, str]], given: Collection[str]) -> Iterator[Finding]:
+    """Check what needs no database. `wrong`: what can't be used of the variables; `given`: the names of all."""
+    yield from variables(settings, wrong=wrong, given=given)
+    if settings.is_demo or settings.master_key_file:
+        yield key_file("master keys", settings.master_key_file, settings.data_dir / sealing.FILE_NAME, MasterKeys.load)
+    if settings.is_demo or settings.ticket_key_file:
+        own = settings.data_dir / tickets.FILE_NAME
+        yield key_file("ticket keys", settings.ticket_key_file, own, tickets.load_keys)
     yield disk(settings)
     yield port(settings.host, settings.port)
     yield explorer()
+
+
+def variables(settings: Settings, *, wrong: Sequence[tuple[str, str]], given: Collection[str]) -> Iterator[Finding]:
+    """Is what the environment says complete, and understood?"""
+    for name, said in wrong:
+        yield Finding("settings", Level.FAIL, f"{name}: {said}", "Correct it; without it the default was looked at.")
+    missing = settings.missing()
+    for name in missing:
+        yield Finding("settings", Level.FAIL, f"{name}: missing in the production setting", f"Set it: {SETTINGS_PAGE}.")
+    known = [f"GREENROOM_{name.upper()}" for name in Settings.model_fields]
+    for name in sorted(set(given) - set(known)):
+        near = get_close_matches(name, known, n=1)
+        todo = f"Did you mean {near[0]}?" if near else f"Remove it; there are those of {SETTINGS_PAGE}."
+        yield Finding("settings", Level.WARN, f"{name}: no such setting", todo)
+    if not wrong and not missing:
+        yield Finding("settings", Level.OK, f"complete for the {settings.setting} setting")
 
 
 def key_file(check: str, given: Path | None, own: Path, load: Callable[[Path], Any]) -> Finding:
@@ -93,12 +116,19 @@ def port(host: str, number: int) -> Finding:
     except OSError as error:
         if serves_already(host, number):
             return Finding("port", Level.OK, f"{at}: a Greenroom serves there already")
-        return Finding("port", Level.FAIL, f"{at}: {error.strerror}", "Choose another: GREENROOM_PORT, GREENROOM_HOST.")
+        todo = (
+            "Name an address of this machine: GREENROOM_HOST." if is_host(error) else "Choose another: GREENROOM_PORT."
+        )
+        return Finding("port", Level.FAIL, f"{at}: {error.strerror}", todo)
     return Finding("port", Level.OK, f"{at} is free")
 
 
 def listeners(host: str, number: int) -> list[socket.socket]:
     """Listen on every address that `host` stands for. Raises OSError where one can't be had."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "No such host") from None
     addresses = {(found[0], found[4][:2]) for found in socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)}
     held: list[socket.socket] = []
     try:
@@ -109,6 +139,11 @@ def listeners(host: str, number: int) -> list[socket.socket]:
             listener.close()
         raise
     return held
+
+
+def is_host(error: OSError) -> bool:
+    """Say whether it is the host that can't be listened on, whatever the port."""
+    return isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
 
 
 def serves_already(host: str, number: int) -> bool:
@@ -133,69 +168,95 @@ def explorer() -> Finding:
 async def issuer(settings: Settings, *, now: datetime) -> Finding:
     """Can access tokens be checked: does the issuer give its keys?"""
     if settings.token_jwks is None:
-        return Finding("tokens", Level.OK, "signed by the demo's own signer: greenroom token")
-    todo = "Correct GREENROOM_TOKEN_ISSUER and GREENROOM_TOKEN_JWKS, or ask the issuer's operators."
+        signer = (
+            "the demo's own signer: greenroom token" if settings.is_demo else "nobody yet: the settings are missing"
+        )
+        return Finding("tokens", Level.OK, f"signed by {signer}")
+    if wrong := issuer_file(settings.token_jwks):
+        return wrong
+    todo = "Is GREENROOM_TOKEN_JWKS the https address of the issuer's keys, and does it answer this machine?"
     try:
         Tokens.of(settings)
         keys = await key_source(settings.token_jwks).looked_again(now.timestamp())
     except (ValueError, SealingError, ssl.SSLError) as error:
-        return Finding("tokens", Level.FAIL, str(error), todo)
+        return Finding("tokens", Level.FAIL, str(error), "Correct GREENROOM_TOKEN_ISSUER, _JWKS or _ALGORITHMS.")
     if not keys:
         return Finding("tokens", Level.FAIL, f"{settings.token_jwks} gives no keys", todo)
     return Finding("tokens", Level.OK, f"{settings.token_issuer}: {len(keys)} key(s)")
 
 
+def issuer_file(jwks: str) -> Finding | None:
+    """Return what is wrong with the issuer's keys where they lie in a file."""
+    if "://" in jwks:
+        return None
+    try:
+        keys_of(Path(jwks).read_bytes())
+    except (OSError, ValueError) as error:
+        todo = "Save the issuer's JWKS, its public keys, there, or correct GREENROOM_TOKEN_JWKS."
+        return Finding("tokens", Level.FAIL, f"{jwks}: {getattr(error, 'strerror', None) or error}", todo)
+    return None
+
+
 async def look_into(url: str, settings: Settings, *, clock: Callable[[], datetime]) -> AsyncIterator[Finding]:
     """Check the database as the application's role meets it."""
+    todo = "Is it running, and are address, role and password in GREENROOM_DATABASE_URL right?"
     try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_S)
+        connection = await asyncpg.connect(url, timeout=CONNECT_S, server_settings={"lock_timeout": LOCK_TIMEOUT})
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-        todo = "Is it running, and are address, role and password in GREENROOM_DATABASE_URL right?"
+        if isinstance(error, asyncpg.InsufficientPrivilegeError):
+            todo = "As a superuser, for the role in GREENROOM_DATABASE_URL: GRANT greenroom_app TO …"
         yield Finding("database", Level.FAIL, f"no connection: {type(error).__name__}: {error}".strip(": "), todo)
         return
     try:
         yield server(connection)
-        yield await role(connection)
+        yield (own := await role(connection))
         yield await durability(connection)
         yield await clocks(connection, clock=clock)
-        yield (schema := await migrated(connection))
+        if (schema := await migrated(connection)) != own:
+            yield schema
         if schema.level is Level.OK:
             yield await data_keys(connection, settings)
+    except asyncpg.PostgresError as error:
+        yield Finding("database", Level.FAIL, f"refuses: {error}", "Mend what is above, then look again.")
     finally:
         await connection.close()
 
 
 def server(connection: asyncpg.Connection) -> Finding:
     """Is it a PostgreSQL that we know?"""
-    version, encoding = connection.get_server_version(), connection.get_settings().server_encoding
-    found = f"PostgreSQL {version.major}.{version.minor}, {encoding}"
+    about = connection.get_settings()
+    version, encoding = about.server_version.split()[0], about.server_encoding
+    major, found = connection.get_server_version().major, f"PostgreSQL {version}, {encoding}"
     if encoding != "UTF8":
         return Finding("database", Level.FAIL, found, "Names need UTF8: make the database anew with ENCODING 'UTF8'.")
-    if version.major < POSTGRES_MIN:
-        return Finding("database", Level.WARN, found, f"Tested with PostgreSQL {POSTGRES_MIN}: upgrade.")
+    if major < POSTGRES_MIN:
+        return Finding("database", Level.FAIL, found, f"PostgreSQL {POSTGRES_MIN} or newer is needed: upgrade.")
     return Finding("database", Level.OK, found)
 
 
 async def role(connection: asyncpg.Connection) -> Finding:
-    """Does row security hold for the role that serves?"""
-    if why := await unsafe_role(connection):
-        return Finding("role", Level.FAIL, why, "Serve as a role that is a member of greenroom_app and nothing more.")
-    name = await connection.fetchval("SELECT current_user")
-    if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_tables WHERE tableowner = current_user)"):
-        todo = "Give GREENROOM_DATABASE_URL a role of its own; the owner is for GREENROOM_MIGRATION_URL."
-        return Finding("role", Level.WARN, f"{name} owns the tables: it could switch row security off", todo)
+    """Does row security hold for the role that serves, and may it do what we do?"""
+    (own,) = await connection.fetch(ROLE)
+    name, todo = own["name"], f"Serve as a role that is a member of greenroom_app and nothing more: {ROLES_PAGE}."
+    if own["is_super"]:
+        return Finding("role", Level.FAIL, f"{name} is a superuser: no row security holds for it", todo)
+    if own["is_exempt"]:
+        return Finding("role", Level.FAIL, f"{name} may bypass row security", todo)
+    if own["is_owner"]:
+        return Finding("role", Level.FAIL, f"{name} owns the tables: it could switch row security off", todo)
+    if own["is_member"] is False:
+        grant = f"As a superuser: GRANT greenroom_app TO {name}"
+        return Finding("role", Level.FAIL, f"{name} is no member of greenroom_app: it may not read the tables", grant)
     return Finding("role", Level.OK, f"{name}: owns nothing, row security holds")
 
 
-async def unsafe_role(connection: asyncpg.Connection) -> str | None:
-    """Return why row security would not hold for this role; None where it does."""
-    found = await connection.fetch("SELECT * FROM pg_roles WHERE rolname = current_user")
-    for own in found:
-        if own["rolsuper"]:
-            return f"{own['rolname']} is a superuser: no row security holds for it"
-        if own["rolbypassrls"]:
-            return f"{own['rolname']} may bypass row security"
-    return None
+ROLE: Final = """
+SELECT quote_ident(rolname) AS name, rolsuper AS is_super, rolbypassrls AS is_exempt,
+       EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass('accounts') AND pg_has_role(relowner, 'MEMBER'))
+       AS is_owner,
+       (SELECT pg_has_role(app.oid, 'USAGE') FROM pg_roles app WHERE app.rolname = 'greenroom_app') AS is_member
+FROM pg_roles WHERE rolname = current_user
+"""
 
 
 async def durability(connection: asyncpg.Connection) -> Finding:
@@ -228,10 +289,12 @@ async def migrated(connection: asyncpg.Connection) -> Finding:
         found = await connection.fetchval("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:
         return Finding("migrations", Level.FAIL, "the database is empty", "greenroom migrate")
+    except asyncpg.InsufficientPrivilegeError:
+        return await role(connection)
     if found == needed:
         return Finding("migrations", Level.OK, f"at {found}, as this version needs")
     todo = "greenroom migrate; if the database is of a newer version, upgrade Greenroom instead."
-    return Finding("migrations", Level.FAIL, f"at {found}, this version needs {needed}", todo)
+    return Finding("migrations", Level.FAIL, f"at {found or 'base'}, this version needs {needed}", todo)
 
 
 async def data_keys(connection: asyncpg.Connection, settings: Settings) -> Finding:

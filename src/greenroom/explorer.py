@@ -1,6 +1,7 @@
 """Explorer: the page that a browser gets at the API's own address, and the files of its bundle."""
 
 import os
+import sys
 from pathlib import Path
 
 from starlette.responses import Response
@@ -35,19 +36,29 @@ POLICY_WITHOUT_BUNDLE = "default-src 'none'; base-uri 'none'; form-action 'none'
 NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Greenroom</title>
 <h1>Greenroom</h1>
-<p>The API is here and answers POST. The explorer is not built yet: run <code>make console</code>, then load this page
-again.</p>
+<p>The API is here and answers POST. The explorer is not built yet: after <code>make run</code> it follows in less than
+a minute, otherwise run <code>make console</code>; then load this page again.</p>
 <p lang="zh">API 已就绪，可用 POST 访问。查询界面尚未构建：请运行 <code>make console</code>，然后刷新本页。</p>
 </html>
 """
+BUILD_FAILED = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Greenroom</title>
+<h1>Greenroom</h1>
+<p>The API is here and answers POST. The explorer's build failed: <code>.venv/console.log</code> or the terminal says
+why, <code>make console</code> tries again.</p>
+<p lang="zh">API 已就绪，可用 POST 访问。查询界面构建失败：原因见 <code>.venv/console.log</code> 或终端，可运行
+<code>make console</code> 重试。</p>
+</html>
+"""
+FAILED = Path(sys.prefix) / "console.failed"  # the Makefile's sign
 
 
-def page(bundle: Path = BUNDLE) -> Response:
+def page(bundle: Path = BUNDLE, *, failed: Path = FAILED) -> Response:
     """Return the explorer, read anew each time: the bundle may be built while the API already serves."""
     try:
         html, policy = (bundle / "index.html").read_text("utf-8"), POLICY
     except OSError:
-        html, policy = NOT_BUILT, POLICY_WITHOUT_BUNDLE
+        html, policy = BUILD_FAILED if failed.exists() else NOT_BUILT, POLICY_WITHOUT_BUNDLE
     headers = {
         **SECURITY_HEADERS,
         "content-security-policy": policy,

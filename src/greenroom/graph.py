@@ -1,7 +1,7 @@
 """Graph: every GraphQL node and its home, the only place where slices meet in GraphQL, and what all faces share."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -415,23 +415,27 @@ async def read_page(
     return Found(part, [listing.cursor(row) for row in part.rows], part.rows[0]["total"] if counts and part.rows else 0)
 
 
-def asks_for(info: Info, name: str) -> bool:
-    """Say whether the field being resolved has a sub-field of that name, so that its cost is paid only then."""
+def asks_for(info: Info, *names: str, deep: bool = False) -> bool:
+    """Say whether the field being resolved has a sub-field so called, or one anywhere below: its cost is paid then."""
     raw: GraphQLResolveInfo[Any] = info._raw_info
-    return any(selects(node.selection_set, name, raw) for node in raw.field_nodes)
+    sets = [node.selection_set for node in raw.field_nodes]
+    return any(name in names for name in selected(sets, raw, deep=deep))
 
 
-def selects(selection: SelectionSetNode | None, name: str, raw: GraphQLResolveInfo[Any]) -> bool:
-    """Look for a field in one selection, through fragments."""
-    for node in selection.selections if selection else ():
-        match node:
-            case FieldNode():
-                if node.name.value == name:
-                    return True
-            case FragmentSpreadNode():
-                if selects(raw.fragments[node.name.value].selection_set, name, raw):
-                    return True
-            case InlineFragmentNode():
-                if selects(node.selection_set, name, raw):
-                    return True
-    return False
+def selected(sets: Iterable[SelectionSetNode | None], raw: GraphQLResolveInfo[Any], *, deep: bool) -> Iterator[str]:
+    """Yield the names of the fields in selections, through fragments, each of which is read once."""
+    waiting, read = [found for found in sets if found], set[str]()
+    while waiting:
+        for node in waiting.pop().selections:
+            below: SelectionSetNode | None = None
+            match node:
+                case FieldNode():
+                    yield node.name.value
+                    below = node.selection_set if deep else None
+                case InlineFragmentNode():
+                    below = node.selection_set
+                case FragmentSpreadNode() if node.name.value not in read:
+                    read.add(node.name.value)
+                    below = raw.fragments[node.name.value].selection_set
+            if below:
+                waiting.append(below)

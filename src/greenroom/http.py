@@ -21,6 +21,7 @@ import asyncio
 import secrets
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from itertools import islice
 from typing import Any, Protocol, assert_never
@@ -34,8 +35,9 @@ from strawberry.execution import optimized_is_awaitable
 from structlog.typing import FilteringBoundLogger
 
 from greenroom.answers import NO_SUBSCRIPTION, Answer, Error, Voice
+from greenroom.cost import reading
 from greenroom.explorer import page
-from greenroom.limits import Exceeded, Limits
+from greenroom.limits import Exceeded, Limits, count_values
 from greenroom.operations import ERRORS_MAX, Document, Operation, Operations, formatted
 from greenroom.rates import Budget, Exhausted
 from greenroom.requests import (
@@ -51,7 +53,7 @@ from greenroom.requests import (
     refused_head,
 )
 
-REFUSED_COST = 10  # points for a document that is refused: reading it was work too
+REFUSED_COST = 10  # points at least for what does not run, whoever read its document before
 FAULTS_LOGGED_MAX = 5  # of one answer
 CAUSES_LOGGED_MAX = 5
 FRAMES_LOGGED_MAX = 20
@@ -70,24 +72,47 @@ class Caller(Protocol):
     def language(self) -> str:
         """`zh` or `en`."""
 
+    async def begin(self) -> None:
+        """Learn the present and what is in force in it: the body is in, so the caller has no more say in when."""
+
 
 Spend = Callable[[str, int], Awaitable[Budget | Exhausted]]
 """Takes points of an actor: `RateLimiter.spend` with the present."""
 
 
+@dataclass(slots=True)
+class Bill:
+    """What one request has paid; what it costs in the end is no more for having been paid in two parts."""
+
+    spend: Spend
+    actor_key: str
+    paid: int = 0
+
+    async def pay(self, cost: int) -> Budget | Exhausted:
+        """Take what lacks to `cost`, if anything does."""
+        budget = await self.spend(self.actor_key, max(cost - self.paid, 0))
+        if not self.paid:
+            self.paid = cost
+            return budget
+        if isinstance(budget, Exhausted):  # who comes again pays the whole: say how long that takes
+            return await self.spend(self.actor_key, cost)
+        return replace(budget, cost=min(max(cost, self.paid), budget.limit))
+
+
 class GraphQLEndpoint:
     """An ASGI application for one schema.
 
-    `context_for` says who asks, or answers in the endpoint's stead (401); it is called once the head of the request is
-    in order, before its body is read. `spend` takes the points of an operation before it runs. Nothing that a caller
-    sent, and no message of an exception, reaches `log`.
+    `context_for` says who asks, or why they may not (401); it is called once the head of the request is in order,
+    before its body is read. Once that is in, the context's `begin` is. `spend` takes the points of a document before it
+    is read, and of an operation before it runs. Nothing that a caller sent, and no message of an exception, reaches
+    `log`.
     """
 
     def __init__(
         self,
         schema: strawberry.Schema,
         *,
-        context_for: Callable[[Request], Awaitable[Caller | Answer | Response]],
+        context_for: Callable[[Request], Awaitable[Caller | Refused | Response]],
         limits: Limits,
         spend: Spend,
         introspection: bool,
@@ -115,13 +140,14 @@ class GraphQLEndpoint:
         elif media_type == HTML:
             answer = page()
         else:
-            answer = await self._in_time(request, voice)
+            answer = await self.in_time(self._answer(request, voice), voice)
         await answer(scope, receive, send)
 
-    async def _in_time(self, request: Request, voice: Voice) -> Answer | Response:
+    async def in_time(self, answering: Awaitable[Answer | Response], voice: Voice) -> Answer | Response:
+        """Return an answer that comes within the time allowed and masks what was our fault."""
         try:
             async with asyncio.timeout(self._limits.time_s) as timer:
-                return await self._answer(request, voice)
+                return await answering
         except Exception as fault:
             if isinstance(fault, TimeoutError) and timer.expired():
                 return self._timed_out(voice)
@@ -129,9 +155,12 @@ class GraphQLEndpoint:
 
     async def _answer(self, request: Request, voice: Voice) -> Answer | Response:
         context = await self._context_for(request)
-        if isinstance(context, Answer | Response):
+        if isinstance(context, Response):
             return context
+        if isinstance(context, Refused):
+            return voice.refused(context)
         asked = await asked_by(request, bytes_max=self._limits.body_bytes)
+        await context.begin()
         voice = Voice(voice.media_type, context.language)
         match asked:
             case Asked():
@@ -145,25 +174,33 @@ class GraphQLEndpoint:
 
     async def _operate(self, asked: Asked, context: Caller, voice: Voice, *, method: str) -> Answer:
         """Find the operation that a request means, and run it if it may."""
-        document = self._operations.get(asked.query)
+        bill = Bill(self._spend, context.actor_key)
+        document = self._operations.known(asked.query)
+        if document is None:
+            budget = await bill.pay(reading(asked.query))
+            if isinstance(budget, Exhausted):
+                return voice.exhausted(budget)
+            document = self._operations.read(asked.query)
         if not isinstance(document, Document):
-            return await self._not_run(voice.document_errors(document), context, voice)
+            return await self._not_run(voice.document_errors(document), bill, voice)
         operation = document.operation(asked.operation_name)
         if operation is None:
-            return await self._not_run([voice.operation_error(document)], context, voice)
+            return await self._not_run([voice.operation_error(document)], bill, voice)
         match operation.kind:
             case OperationType.SUBSCRIPTION:
                 error = voice.error(NO_SUBSCRIPTION, "OPERATION_RESOLUTION_FAILURE")
-                return await self._not_run([error], context, voice)
+                return await self._not_run([error], bill, voice)
             case OperationType.MUTATION if method != "POST":
                 return voice.refused(GET_MUTATION)
             case _:
-                return await self._run(operation, asked.variables, context, voice)
+                return await self._run(operation, asked.variables or {}, context, voice, bill)
 
     async def _run(
-        self, operation: Operation, variables: dict[str, Any] | None, context: Caller, voice: Voice
+        self, operation: Operation, variables: dict[str, Any], context: Caller, voice: Voice, bill: Bill
     ) -> Answer:
         """Coerce the variables, charge what the operation costs with them, and execute it."""
+        if exceeded := count_values(variables, self._limits):
+            return await self._not_run([voice.limit_error(exceeded)], bill, voice)
         executor = self._executor.build(
             self._schema,
             operation.document,
@@ -174,11 +211,11 @@ class GraphQLEndpoint:
             hide_suggestions=self._hides_schema,
         )
         if isinstance(executor, list):
-            return await self._not_run([formatted(error, "BAD_USER_INPUT") for error in executor], context, voice)
+            return await self._not_run([formatted(error, "BAD_USER_INPUT") for error in executor], bill, voice)
         cost = operation.cost(executor.variable_values.coerced)
         if cost > self._limits.cost:
-            return await self._not_run([voice.limit_error(Exceeded("cost", cost, self._limits.cost))], context, voice)
-        budget = await self._spend(context.actor_key, cost)
+            return await self._not_run([voice.limit_error(Exceeded("cost", cost, self._limits.cost))], bill, voice)
+        budget = await bill.pay(cost)
         if isinstance(budget, Exhausted):
             return voice.exhausted(budget)
         context.budget = budget
@@ -188,9 +225,9 @@ class GraphQLEndpoint:
         assert isinstance(result, ExecutionResult)  # incremental delivery is off
         return voice.result(result.data, self._sent(result.errors or (), voice), budget)
 
-    async def _not_run(self, errors: list[Error], context: Caller, voice: Voice) -> Answer:
-        """Answer a request whose operation does not run, for a flat price."""
-        budget = await self._spend(context.actor_key, REFUSED_COST)
+    async def _not_run(self, errors: list[Error], bill: Bill, voice: Voice) -> Answer:
+        """Answer a request whose operation does not run."""
+        budget = await bill.pay(REFUSED_COST)
         return voice.exhausted(budget) if isinstance(budget, Exhausted) else voice.request_errors(errors, budget)
 
     def _sent(self, errors: Sequence[GraphQLError], voice: Voice) -> list[Error]:

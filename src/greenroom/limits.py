@@ -20,6 +20,7 @@ from graphql.language import Lexer, Source, TokenKind
 from greenroom.errors import Words
 
 INTROSPECTION_DEPTH_EXTRA = 10  # levels more below `__schema` and `__type`: the standard query has nine `ofType`
+NESTED_MAX = 100  # braces in braces that are parsed at all: beyond some 200 the parser runs out of Python's stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,23 @@ class Limits:
     """All limits of one request. The greatest value of each is still allowed.
 
     `depth` levels of fields; `aliases` written in the document; `repeats` fields of one response name in the document
-    (validation compares them pairwise); `fragments` in it, inline ones too (each may lead to the next); `root_fields`
-    of an operation; `tokens` of the document, comments apart; its `characters`, all of them; `cost` in points (see
-    `cost.py`); `page_size` nodes, refused by the connections themselves; `body_bytes` of a POST or of a GET's query
-    string; `time_s` from the request's head to its answer.
+    (validation compares them pairwise); `fragments` in it, inline ones too (each may lead to the next), and `spreads`
+    of them; `root_fields` of an operation; `tokens` of the document, comments apart; its `characters`, all of them;
+    JSON `values` in the variables, and their `values_depth`; `cost` in points (see `cost.py`); `page_size` nodes,
+    refused by the connections themselves; `body_bytes` of a POST or of a GET's query string; `time_s` from the
+    request's head to its answer.
     """
 
     depth: int = 15
     aliases: int = 50
     repeats: int = 100
     fragments: int = 50
+    spreads: int = 200
     root_fields: int = 20
     tokens: int = 2_000
     characters: int = 50_000
+    values: int = 2_000
+    values_depth: int = 20
     cost: int = 10_000
     page_size: int = 100
     body_bytes: int = 1_048_576
@@ -50,7 +55,8 @@ class Limits:
 class Exceeded:
     """A limit that a request goes beyond: how much was asked, how much is allowed.
 
-    For `tokens` and `body_bytes` counting stops once the limit is passed, so `asked` is then the least it can be.
+    For `tokens`, `values` and `body_bytes` counting stops once the limit is passed, so `asked` is then the least that
+    it can be.
     """
 
     limit: str
@@ -85,6 +91,10 @@ WORDS: Mapping[str, Words] = {
         "This document has {asked} fragments, inline ones too; {allowed} are allowed. Send several requests.",
         "该文档含有 {asked} 个片段（包括内联片段），最多允许 {allowed} 个。请分多次请求。",
     ),
+    "spreads": Words(
+        "This document spreads fragments {asked} times; {allowed} are allowed. Send several requests.",
+        "该文档展开片段 {asked} 次，最多允许 {allowed} 次。请分多次请求。",
+    ),
     "root_fields": Words(
         "This operation has {asked} fields at its root; {allowed} are allowed. Send several requests.",
         "该操作的根字段有 {asked} 个，最多允许 {allowed} 个。请分多次请求。",
@@ -96,6 +106,14 @@ WORDS: Mapping[str, Words] = {
     "characters": Words(
         "This document has {asked} characters; {allowed} are allowed. Use variables for values.",
         "该文档有 {asked} 个字符，最多允许 {allowed} 个。请使用变量传值。",
+    ),
+    "values": Words(
+        "These variables hold {asked} values or more; {allowed} are allowed. Send several requests.",
+        "变量中至少有 {asked} 个值，最多允许 {allowed} 个。请分多次请求。",
+    ),
+    "values_depth": Words(
+        "These variables are {asked} levels deep or more; {allowed} are allowed. Send them as the schema has them.",
+        "变量至少嵌套 {asked} 层，最多允许 {allowed} 层。请按 schema 的结构发送。",
     ),
     "cost": Words(
         "This operation costs {asked} points; {allowed} are allowed. Ask for smaller pages.",
@@ -109,15 +127,38 @@ WORDS: Mapping[str, Words] = {
 
 
 def count_tokens(source: str, limits: Limits) -> Exceeded | None:
-    """Refuse a document with too many tokens before it is parsed, reading no further than the first too many.
+    """Refuse a document with too many tokens, or nested too deeply to be parsed, before it is parsed.
 
-    Only for documents within the limit of characters: a token can be long. Raises GraphQLSyntaxError.
+    Reads no further than the first token too many, but to its end where the nesting is what to tell. Only for
+    documents within the limit of characters: a token can be long. Raises GraphQLSyntaxError.
     """
     lexer = Lexer(Source(source))
-    for _ in range(limits.tokens + 1):
-        if lexer.advance().kind is TokenKind.EOF:
-            return None
-    return Exceeded("tokens", limits.tokens + 1, limits.tokens)
+    tokens = nested = deepest = arguments = 0
+    while (kind := lexer.advance().kind) is not TokenKind.EOF:
+        tokens += 1
+        if kind in (TokenKind.PAREN_L, TokenKind.PAREN_R):  # between these a brace is a value's
+            arguments += 1 if kind is TokenKind.PAREN_L else -1
+        elif kind in (TokenKind.BRACE_L, TokenKind.BRACE_R) and not arguments:
+            nested += 1 if kind is TokenKind.BRACE_L else -1
+            deepest = max(deepest, nested)
+        if tokens > limits.tokens and deepest <= NESTED_MAX:
+            return Exceeded("tokens", tokens, limits.tokens)
+    return Exceeded("depth", deepest, limits.depth) if deepest > NESTED_MAX else None
+
+
+def count_values(variables: Mapping[str, Any], limits: Limits) -> Exceeded | None:
+    """Refuse variables that would be long to coerce, counting no further than the first value too many."""
+    count, depth = 0, 1
+    level: list[Any] = [variables]
+    while level := [value for each in level for value in (each.values() if isinstance(each, dict) else each)]:
+        count += len(level)
+        if count > limits.values:
+            return Exceeded("values", count, limits.values)
+        if depth > limits.values_depth:
+            return Exceeded("values_depth", depth, limits.values_depth)
+        level = [value for value in level if isinstance(value, dict | list)]
+        depth += 1
+    return None
 
 
 def measure(document: DocumentNode, limits: Limits) -> Exceeded | None:
@@ -128,6 +169,7 @@ def measure(document: DocumentNode, limits: Limits) -> Exceeded | None:
     asked = {
         "depth": max(map(shape.depth_of, shape.operations), default=0),
         "aliases": shape.aliases,
+        "spreads": shape.spreads,
         "repeats": max(shape.names.values(), default=0),
         "root_fields": max(map(shape.roots_of, shape.operations), default=0),
     }
@@ -145,13 +187,14 @@ class _Shape:
         self.fragments = {d.name.value: d for d in definitions if isinstance(d, FragmentDefinitionNode)}
         self.operations = [d.selection_set for d in definitions if isinstance(d, OperationDefinitionNode)]
         self.names: Counter[str] = Counter()
-        self.aliases = 0
+        self.aliases = self.spreads = 0
         self.fragments_written = len(self.fragments)
         self._depths: dict[str, int] = {}
         self._roots: dict[str, int] = {}
         for selections in (*self.operations, *(f.selection_set for f in self.fragments.values())):
             for selection in _written(selections):
                 self.fragments_written += isinstance(selection, InlineFragmentNode)
+                self.spreads += isinstance(selection, FragmentSpreadNode)
                 if isinstance(selection, FieldNode):
                     self.names[(selection.alias or selection.name).value] += 1
                     self.aliases += selection.alias is not None

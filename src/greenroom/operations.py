@@ -33,7 +33,12 @@ BYTES_PER_ERROR = 2_000
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
-QUOTED_VALUE = re.compile(r"( cannot represent [^:]*): .*|[,;]? [Ff]ound: .*", re.DOTALL)
+QUOTED_VALUE = re.compile(
+    r"( cannot represent [^:]*|Invalid isoformat string): .*|((?:found|Unexpected) (?:Block)?String) .*"
+    r"|[,;]? [Ff]ound: .*",
+    re.DOTALL,
+)
+QUOTED_NAME = re.compile(r"Value '.*' does not exist", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +95,16 @@ class Operations:
         self._bytes = 0
         self._known: OrderedDict[str, Document | Invalid | Exceeded] = OrderedDict()
 
-    def get(self, source: str) -> Document | Invalid | Exceeded:
-        """Return what a source means. Cheap for one that was seen, bounded by the limits for any other."""
+    def known(self, source: str) -> Document | Invalid | Exceeded | None:
+        """Return what a source means that was read before; None for one that is still to `read`."""
         if len(source) > self._limits.characters:
             return Exceeded("characters", len(source), self._limits.characters)
         if (known := self._known.get(source)) is not None:
             self._known.move_to_end(source)
-            return known
+        return known
+
+    def read(self, source: str) -> Document | Invalid | Exceeded:
+        """Return what a source means, and keep it: work that the limits bound. `cost.reading` prices it."""
         prepared = self._prepare(source)
         self._keep(source, prepared)
         return prepared
@@ -142,7 +150,8 @@ def formatted(error: GraphQLError, code: str) -> dict[str, Any]:
     graphql-core quotes whole inputs: a form that lacks a field would spill a name into whatever logs its errors.
     """
     sent: dict[str, Any] = dict(error.formatted)
-    sent["message"] = QUOTED_VALUE.sub(r"\1", sent["message"])[:MESSAGE_LENGTH_MAX]
+    said = QUOTED_NAME.sub("This value does not exist", QUOTED_VALUE.sub(r"\1\2", sent["message"]))
+    sent["message"] = said[:MESSAGE_LENGTH_MAX]
     sent["extensions"] = {"code": code} | (error.extensions or {})
     return sent
 

@@ -4,13 +4,20 @@ import ast
 import asyncio
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import strawberry
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+)
+from strawberry import Info as StrawberryInfo
 from strawberry.schema.config import StrawberryConfig
 
 from greenroom.accounts.api import AccountMutations, AccountQueries
@@ -101,7 +108,29 @@ def build() -> strawberry.Schema:
     )
     for graphql_type in schema._schema.type_map.values():  # Strawberry has no public way to its graphql-core types
         describe(graphql_type)
+        resolve_lightly(graphql_type)
     return schema
+
+
+def resolve_lightly(graphql_type: Any) -> None:
+    """Call resolvers that are asked without arguments themselves, past the wrappers that arguments need."""
+    if isinstance(graphql_type, GraphQLObjectType):
+        for field in graphql_type.fields.values():
+            own = field.extensions.get("strawberry-definition")
+            if own is not None and own.base_resolver is not None and not own.extensions and field.resolve:
+                field.resolve = light(own, field.resolve)
+
+
+def light(own: Any, wrapped: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a resolver of a method: `self`, and `info` where it takes one."""
+    method, takes_info = own.base_resolver.wrapped_func, own.base_resolver.info_parameter is not None
+
+    def resolve(source: Any, raw: GraphQLResolveInfo[Any], **given: Any) -> Any:
+        if given:
+            return wrapped(source, raw, **given)
+        return method(source, StrawberryInfo(_raw_info=raw, _field=own)) if takes_info else method(source)
+
+    return resolve
 
 
 def describe(graphql_type: Any) -> None:

@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 
 import asyncpg
 import uvicorn
+from starlette.types import ASGIApp
 
 from greenroom import app, doctor
 from greenroom.db import connect
 from greenroom.demo.world import fill
 from greenroom.doctor import Finding, Level
+from greenroom.heads import Heads
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
 from greenroom.verifications.actions import Safe
 
+CONNECTIONS_MAX = 500  # of one process; further ones get 503. Half of the files that a process may usually have open
 GRACE_S = 20  # for requests that are under way when the process is told to stop
 
 
@@ -54,24 +57,31 @@ class Announcing(uvicorn.Server):
             self._announce()
 
 
+def configured(served: ASGIApp, *, http: type[Heads] = Heads) -> uvicorn.Config:
+    """Return how an application is served; who asks is who is connected, whatever a header says."""
+    return uvicorn.Config(
+        served,
+        loop="uvloop",
+        http=http,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
 def run(settings: Settings, *, url: str, sockets: Sequence[socket.socket], announce: Callable[[], None]) -> None:
     """Serve until told to stop: SIGTERM or Ctrl-C; what is under way is finished, then the pools close.
 
     Raises SealingError or ValueError where keys or issuer can't be used.
     """
     app.configure_logs(settings)
-    config = uvicorn.Config(
-        app.create(settings, database_url=url),
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    server = Announcing(config, announce)
+    server = Announcing(configured(app.create(settings, database_url=url)), announce)
     try:
         server.run(sockets=list(sockets))
     except SystemExit:  # how the signal goes on after uvicorn has heeded it

@@ -1,11 +1,21 @@
 """Settings: everything that the environment decides, read once and frozen."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# A process that invents its keys loses them: outside the demo they are given.
+NEEDED: Final = ("database_url", "master_key_file", "ticket_key_file", "token_issuer", "token_jwks", "public_url")
+URL_FORM: Final = (
+    "needs the form postgresql://role:password@host:port/database, with / @ : # ? % in a password written as %2F %40 "
+    "%3A %23 %3F %25; the value is not shown"
+)
+URL_PARAMETERS: Final = {"host", "port"}  # both drivers read these; the rest by PostgreSQL's variables
 
 
 class Setting(StrEnum):
@@ -16,12 +26,9 @@ class Setting(StrEnum):
 
 
 class Settings(BaseSettings):
-    """All settings, each an environment variable `GREENROOM_<NAME>`.
+    """All settings, each an environment variable `GREENROOM_<NAME>`. Raises pydantic.ValidationError."""
 
-    Raises pydantic.ValidationError where a production setting lacks what it must be given.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="GREENROOM_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="GREENROOM_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     setting: Setting = Field(default=Setting.PRODUCTION, description="demo or production.")
     data_dir: Path = Field(default=Path(".greenroom"), description="Where the embedded PostgreSQL and demo keys live.")
@@ -47,7 +54,10 @@ class Settings(BaseSettings):
     )
     ticket_audience: str = Field(default="media-server", description="`aud` of tickets.")
     ticket_lifetime_s: int = Field(default=300, ge=30, le=3600, description="How long a ticket holds.")
-    public_url: str = Field(default="http://127.0.0.1:8000", description="Own address: `iss` of tickets.")
+    public_url: str = Field(
+        default_factory=lambda given: address(given.get("host", ""), given.get("port", 0)),
+        description="Own address, the `iss` of tickets; needed in production.",
+    )
 
     token_issuer: str | None = Field(default=None, description="`iss` that access tokens must have.")
     token_audience: str = Field(default="greenroom", description="`aud` that access tokens must have.")
@@ -70,14 +80,30 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(wrong)}: only public-key algorithms are accepted")
         return value
 
-    @model_validator(mode="after")
-    def production_is_given_its_keys(self) -> Self:
-        """Keys that a process invents for itself are lost with it: outside the demo they must be given."""
-        if self.setting is Setting.PRODUCTION:
-            needed = ("database_url", "master_key_file", "ticket_key_file", "token_issuer", "token_jwks")
-            if missing := [f"GREENROOM_{name.upper()}" for name in needed if getattr(self, name) is None]:
-                raise ValueError(f"missing in the production setting: {', '.join(missing)}")
-        return self
+    @field_validator("database_url", "migration_url")
+    @classmethod
+    def a_url_that_both_drivers_read_alike(cls, value: SecretStr | None) -> SecretStr | None:
+        """What is wrong is told without the value: it holds a password, and perhaps not where it should."""
+        if value is not None:
+            url = value.get_secret_value()
+            try:
+                parts = urlsplit(url)
+                (parts.hostname or "").encode("idna")
+                has_form = parts.port != 0 and parts.netloc.count("@") < 2
+            except ValueError:
+                raise ValueError(URL_FORM) from None
+            if not has_form or not url.startswith(("postgresql://", "postgres://")) or parts.fragment:
+                raise ValueError(URL_FORM)
+            if "@" in parts.path + parts.query:  # a password that was cut at its / or ?
+                raise ValueError(URL_FORM)
+            if not URL_PARAMETERS.issuperset(name for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+                raise ValueError("takes host and port as parameters; for TLS set PGSSLMODE and PGSSLROOTCERT")
+        return value
+
+    def missing(self, needed: Iterable[str] = NEEDED) -> list[str]:
+        """Return the variables that a production setting must still be given."""
+        given = self.model_dump(include=set(needed), exclude_unset=True, exclude_none=True)
+        return [] if self.is_demo else [f"GREENROOM_{name.upper()}" for name in needed if name not in given]
 
     @property
     def is_demo(self) -> bool:
@@ -88,3 +114,9 @@ class Settings(BaseSettings):
     def allows_introspection(self) -> bool:
         """The schema may be asked for."""
         return self.is_demo if self.introspection is None else self.introspection
+
+
+def address(host: str, port: int) -> str:
+    """Return where a browser on this machine finds what listens there."""
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # what listens everywhere
+    return f"http://[{own}]:{port}" if ":" in own else f"http://{own}:{port}"

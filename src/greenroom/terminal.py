@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,7 +19,7 @@ from rich.console import Console
 
 from greenroom import embedded
 from greenroom.embedded import APP, DATABASE, OWNER
-from greenroom.settings import Setting, Settings
+from greenroom.settings import NEEDED, Setting, Settings
 
 if TYPE_CHECKING:  # slow to import, and needed by few commands
     from rich.progress import Progress
@@ -46,18 +46,52 @@ def fail(sentence: str, code: Exit) -> NoReturn:
     raise SystemExit(code)
 
 
-def read_settings(*, demo: bool = False, **given: object) -> Settings:
-    """Read the environment; an option that was given wins, but for one: production is never made a demo."""
-    said = next((value for name, value in os.environ.items() if name.upper() == "GREENROOM_SETTING"), None)
-    if demo and said == Setting.PRODUCTION:
-        fail("GREENROOM_SETTING says production, and this is for the demo setting alone.", Exit.USAGE)
+def read_settings(*, demo: bool = False, needed: Iterable[str] = NEEDED, **given: object) -> Settings:
+    """Read the environment; an option that was given wins. Ends where something is wrong or, of `needed`, missing."""
+    settings, wrong = settings_and_faults(demo=demo, **given)
+    wrong += [(name, "missing in the production setting") for name in settings.missing(needed)]
+    if wrong:
+        hint = "" if settings.is_demo else "\nOn your own machine the demo needs none of this: add --demo."
+        fail("\n".join(f"{name}: {said}" for name, said in wrong) + hint, Exit.USAGE)
+    return settings
+
+
+def settings_and_faults(*, demo: bool = False, **given: object) -> tuple[Settings, list[tuple[str, str]]]:
+    """Read the environment; returns what can be used, with defaults for the rest, and what is wrong, by variable."""
+    if demo and (why := demo_forbidden()):
+        fail(why, Exit.USAGE)
     chosen = {"setting": Setting.DEMO if demo else None, **given}
+    options: Any = {name: value for name, value in chosen.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]  # pydantic checks each
-    except ValidationError as wrong:
-        told = [f"{'_'.join(('GREENROOM', *map(str, e['loc']))).upper()}: {e['msg']}" for e in wrong.errors()]
-        hint = "" if demo else "\nOn your own machine the demo needs none of this: add --demo."
-        fail("\n".join(line.removeprefix("GREENROOM: Value error, ") for line in told) + hint, Exit.USAGE)
+        return Settings(**options), []
+    except ValidationError as found:
+        faults = [each for each in found.errors() if each["type"] != "default_factory_not_called"]
+    wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in faults}
+    usable = Settings(**options | {name: Settings.model_fields[name].get_default() for name in wrong})
+    return usable, [(f"GREENROOM_{name.upper()}", said) for name, said in wrong.items()]
+
+
+def demo_forbidden() -> str | None:
+    """Return why nothing may be made a demo here: somebody named a database, or another setting (ADR 12)."""
+    told = environment()
+    said = told.get("GREENROOM_SETTING")
+    if said == Setting.DEMO:
+        return None
+    if said:
+        return f"GREENROOM_SETTING says {said!r}, and this is for the demo setting alone: unset it, or set it to demo."
+    if named := [name for name in ("GREENROOM_DATABASE_URL", "GREENROOM_MIGRATION_URL") if name in told]:
+        return (
+            f"{' and '.join(named)} given, and a demo would fill that database with made-up people: unset it for the "
+            "embedded PostgreSQL. If a demo is what that database is for: GREENROOM_SETTING=demo"
+        )
+    return None
+
+
+def environment() -> dict[str, str]:
+    """Return our variables, those that are empty apart; their names may be written small."""
+    return {
+        name.upper(): value for name, value in os.environ.items() if name.upper().startswith("GREENROOM_") and value
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +103,23 @@ class Urls:
 
 
 @contextmanager
-def database(settings: Settings, *, migrated: bool = True) -> Iterator[Urls]:
+def database(settings: Settings, *, migrated: bool = True, is_there: bool = False) -> Iterator[Urls]:
     """Yield the given database as it is, or the embedded PostgreSQL, started, and migrated unless told otherwise.
 
-    However we end, it is stopped. Raises PostgresUnavailable.
+    However we end, it is stopped. With `is_there` none is made. Raises PostgresUnavailable.
     """
     with ending_in_order(), faults_explained():
         if settings.database_url is not None:
             app = settings.database_url.get_secret_value()
             yield Urls(app, settings.migration_url.get_secret_value() if settings.migration_url else app)
             return
+        if settings.migration_url is not None:
+            fail("GREENROOM_MIGRATION_URL is given without GREENROOM_DATABASE_URL: give both or none.", Exit.USAGE)
+        if is_there and not has_cluster(settings):
+            fail(
+                f"Nothing here: {settings.data_dir.absolute()} holds no database. Another place: --data-dir.",
+                Exit.USAGE,
+            )
         with embedded.start(settings.data_dir) as running:
             urls = Urls(running.cluster.url(APP, DATABASE), running.cluster.url(OWNER, DATABASE))
             if migrated:
@@ -86,6 +127,11 @@ def database(settings: Settings, *, migrated: bool = True) -> Iterator[Urls]:
 
                 migrations.migrate(urls.owner)
             yield urls
+
+
+def has_cluster(settings: Settings) -> bool:
+    """Say whether an embedded PostgreSQL was ever made here."""
+    return (settings.data_dir / "postgres").exists()
 
 
 @contextmanager
@@ -103,32 +149,46 @@ def ending_in_order() -> Iterator[None]:
 
 
 # SQLSTATE, or how it begins -> what to do. Others are faults of ours, and keep their traceback.
+NOT_MIGRATED = "The database is empty or of another version. Run: greenroom migrate"
 ADVICE = {
     "28": "Are role and password in GREENROOM_DATABASE_URL and GREENROOM_MIGRATION_URL right?",
     "3D000": "Create the database first, or correct its name in GREENROOM_DATABASE_URL.",
-    "42501": "This needs the role that owns the tables: GREENROOM_MIGRATION_URL.",
-    "42P01": "The database is empty. Run: greenroom migrate",
+    "42501": "Migrating needs the role that owns the database (GREENROOM_MIGRATION_URL); serving, a member of"
+    " greenroom_app.",
+    "42703": NOT_MIGRATED,
+    "42883": NOT_MIGRATED,
+    "42P01": NOT_MIGRATED,
     "53300": "Too many connections: end some, or raise max_connections.",
     "55P03": "Others hold the tables: try again when they are done.",
     "57P": "PostgreSQL is starting or stopping: try again in a moment.",
+    "P0001": 'docs/operating.md, "Roles", has the statements.',
 }
 
 
 @contextmanager
 def faults_explained() -> Iterator[None]:
-    """End with a sentence where the database can't be had; a fault of ours goes on as it is."""
+    """End with a sentence where database or keys can't be had; a fault of ours goes on as it is."""
     try:
         yield
-    except (ConnectionError, TimeoutError, FileNotFoundError) as fault:
+    except OSError as fault:
+        if fault.filename:
+            fail(f"{fault.filename}: {fault.strerror}", Exit.USAGE)
         fail(
-            f"The database does not answer: {fault}\nIs it running, and is GREENROOM_DATABASE_URL right?", Exit.DATABASE
+            f"The database does not answer: {fault}\nIs it running, and are the hosts in GREENROOM_DATABASE_URL and "
+            "GREENROOM_MIGRATION_URL right?",
+            Exit.DATABASE,
         )
     except Exception as fault:
+        from greenroom.sealing import SealingError
+
+        if isinstance(fault, SealingError):
+            fail(str(fault), Exit.USAGE)
         state, said = sqlstate(fault)
         advice = next((todo for sign, todo in ADVICE.items() if state.startswith(sign)), None)
         if advice is None:
             raise
-        fail(f"The database refuses: {said}\n{advice}", Exit.NOT_MIGRATED if state == "42P01" else Exit.DATABASE)
+        code = Exit.NOT_MIGRATED if advice is NOT_MIGRATED else Exit.DATABASE
+        fail(f"The database refuses: {said}\n{advice}", code)
 
 
 def sqlstate(fault: BaseException) -> tuple[str, str]:

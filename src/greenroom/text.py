@@ -1,5 +1,6 @@
 """Text: what people type, checked and made comparable."""
 
+import re
 import unicodedata
 from functools import cache
 
@@ -21,8 +22,10 @@ from greenroom.law.terms import RequirementKind
 
 EMAIL_LENGTH_MAX = 254
 STATELESS = frozenset({"XXA", "XXB", "XXC"})  # ICAO 9303: stateless person, refugee, other refugee
-NOT_TYPED = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-HIDDEN = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")  # turns the reading order around
+NOT_TYPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters, marks and a sign that leave no ink
+JOINERS = frozenset("\u200c\u200d")  # between letters of Persian or Sinhala, between the faces of a family
+SELECTORS = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # choose the form of what they follow
 
 
 def one_line(
@@ -34,16 +37,25 @@ def one_line(
     typed = unicodedata.normalize("NFC", value.strip())
     if len(typed) > most:
         return typed, [invalid(at, TOO_LONG, requirement=requirement, most=most, given=len(typed))]
-    if any(unicodedata.category(c) in NOT_TYPED or c in HIDDEN for c in typed):
+    if any(is_hidden(typed[i - 1 : i], c, typed[i + 1 : i + 2]) for i, c in enumerate(typed)):
         return typed, [invalid(at, CONTROL_CHARACTERS, requirement=requirement)]
     if not any(is_visible(c) for c in typed):
         return typed, [invalid(at, BLANK, requirement=requirement)]
     return typed, []
 
 
+def is_hidden(before: str, character: str, after: str) -> bool:
+    """Nobody sees it, and it shapes neither of its neighbours: it could make one name look like another."""
+    if character in JOINERS:
+        return not (is_visible(before) or unicodedata.category(before or " ") == "Mn") or not is_visible(after)
+    if SELECTORS.match(character):
+        return not is_visible(before)
+    return unicodedata.category(character) in NOT_TYPED or character in UNSEEN
+
+
 def is_visible(character: str) -> bool:
-    """A name of joiners and spaces alone shows nothing."""
-    return unicodedata.category(character) not in {"Cf", "Zs", "Mn"}
+    """A name of joiners and spaces alone shows nothing; no character, as before the first, neither."""
+    return unicodedata.category(character or " ") not in {"Cf", "Zs", "Mn"}
 
 
 def email_address(value: str | None, *, at: Path) -> tuple[str, list[Problem]]:
@@ -63,7 +75,8 @@ def country(value: str | None, *, at: Path, requirement: RequirementKind | None 
     if value is None or not value.strip():
         return "", [Required(at, requirement)]
     typed = value.strip().upper()
-    return typed, [] if typed in countries() else [invalid(at, COUNTRY_UNKNOWN, requirement=requirement)]
+    is_known = value.isascii() and typed in countries()  # ß in capitals would be South Sudan
+    return typed, [] if is_known else [invalid(at, COUNTRY_UNKNOWN, requirement=requirement)]
 
 
 @cache

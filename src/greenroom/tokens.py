@@ -43,6 +43,7 @@ SIGNATURES = frozenset(
 TOKEN_TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})  # RFC 9068; our tickets are of another type
 CHALLENGE = 'Bearer realm="greenroom"'  # for a caller who showed nothing where something is needed
 DEMO_ISSUER = "greenroom-demo"
+FILE_NAME = "demo-signer.json"
 
 log = structlog.get_logger()
 
@@ -260,6 +261,11 @@ class DemoSigner:
             permissions_claim=settings.token_permissions_claim,
         )
 
+    @staticmethod
+    def is_made(settings: Settings) -> bool:
+        """Say whether a demo has made its key here."""
+        return (settings.data_dir / FILE_NAME).exists()
+
     @classmethod
     def at(cls, data_dir: Path) -> Self:
         """Return the signer of a data directory, its key made by whoever asks first. Raises KeyFileInvalid."""
@@ -293,7 +299,7 @@ class DemoSigner:
 
 
 def _demo_key(data_dir: Path) -> OKPKey:
-    path = data_dir / "demo-signer.json"
+    path = data_dir / FILE_NAME
     try:
         return signing_key(json.loads(made_once(path, lambda: json.dumps(new_key()).encode())))
     except ValueError:

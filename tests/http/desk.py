@@ -17,12 +17,13 @@ from starlette.requests import Request
 from starlette.routing import Mount, Route
 from structlog.testing import CapturingLogger
 
-from greenroom.answers import Answer
 from greenroom.explorer import ASSETS_AT, Assets
+from greenroom.heads import Heads
 from greenroom.http import GraphQLEndpoint
 from greenroom.limits import Limits
 from greenroom.rates import Budget, Exhausted
-from greenroom.requests import GRAPHQL, language_of
+from greenroom.requests import GRAPHQL, Refused, language_of
+from greenroom.serving import configured
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LIMIT = 100_000
@@ -37,7 +38,7 @@ class Desk:
     left: int = LIMIT
     spent: list[int] = field(default_factory=list)
     logger: CapturingLogger = field(default_factory=CapturingLogger)
-    context_for: Callable[[Request], Awaitable[Context | Answer]] | None = None
+    context_for: Callable[[Request], Awaitable[Context | Refused]] | None = None
 
     async def spend(self, actor_key: str, cost: int) -> Budget | Exhausted:
         self.spent.append(cost)
@@ -72,12 +73,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def served(desk: Desk) -> AsyncIterator[str]:
+async def served(desk: Desk, *, http: type[Heads] = Heads) -> AsyncIterator[str]:
     """Serve on a free port of the loopback, as a user would meet it, and yield the address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(desk.app(), log_level="error", lifespan="off"))
+        server = uvicorn.Server(configured(desk.app(), http=http))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:  # noqa: ASYNC110  # uvicorn offers no event to wait for
             await asyncio.sleep(0.01)

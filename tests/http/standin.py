@@ -17,6 +17,10 @@ class Context:
     actor_key: str = "shop-1"
     language: str = "en"
     budget: Budget | None = None
+    begun: int = 0
+
+    async def begin(self) -> None:
+        self.begun += 1
 
 
 Info = strawberry.Info[Context, None]
@@ -86,12 +90,20 @@ class Query:
         return ROOM if id == "r" else ANCHOR
 
     @strawberry.field
+    def nodes(self, ids: list[strawberry.ID]) -> list[Node | None]:
+        return [ROOM if id == "r" else ANCHOR for id in ids]
+
+    @strawberry.field
     async def account(self) -> Anchor:
         return ANCHOR
 
     @strawberry.field
     def anchors(self, first: Paging = 10) -> AnchorConnection:
         return ANCHOR.roster(first=first)
+
+    @strawberry.field
+    def begun(self, info: Info) -> int:
+        return info.context.begun
 
     @strawberry.field
     def spent(self, info: Info) -> list[int]:

@@ -7,6 +7,8 @@ import pytest
 from desk import Desk, ask, only_error
 from graphql import get_introspection_query
 
+from greenroom.cost import reading
+from greenroom.http import REFUSED_COST
 from greenroom.limits import Limits
 
 CONNECTION = "pageInfo { hasNextPage } edges { node { id displayName } }"
@@ -35,8 +37,21 @@ CASES: list[tuple[str, str, dict[str, Any], int]] = [
         {"n": 4},
         1 + 3 * (1 + 1 + 4 * 2),
     ),
-    ("a list without a page is 5", '{ node(id: "r") { ... on Room { cast { id } } } }', {}, 1 + 5),
-    ("what hangs on it too", '{ node(id: "r") { ... on Room { cast { verification { id } } } } }', {}, 1 + 5 * 2),
+    ("a list counts as what it may hold", '{ node(id: "r") { ... on Room { cast { id } } } }', {}, 1 + 20),
+    ("what hangs on it too", '{ node(id: "r") { ... on Room { cast { verification { id } } } } }', {}, 1 + 20 * 2),
+    ("ids count as many as are given", '{ nodes(ids: ["r", "a", "a"]) { id } }', {}, 3),
+    ("in a variable", "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["a"] * 40}, 40),
+    ("one that is no list", "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": "a"}, 1),
+    ("one written so", '{ nodes(ids: "a") { id } }', {}, 1),
+    ("a variable among them", 'query ($id: ID!) { nodes(ids: ["a", $id]) { id } }', {"id": "a"}, 2),
+    ("none", "{ nodes(ids: []) { id } }", {}, 0),
+    ("more than may be given", "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["a"] * 150}, 100),
+    (
+        "what hangs on each",
+        "query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Room { cast { id } } } }",
+        {"ids": ["r"] * 3},
+        3 * (1 + 20),
+    ),
     (
         "a fragment counts at every spread",
         "{ a: anchors(first: 2) { ...F } b: anchors(first: 3) { ...F } }"
@@ -55,7 +70,7 @@ CASES: list[tuple[str, str, dict[str, Any], int]] = [
         "and what it returns beside",
         "mutation ($t: String!) { roomCreate(input: { title: $t }) { room { cast { id } } } }",
         {"t": "x"},
-        10 + 1 + 5,
+        10 + 1 + 20,
     ),
     ("introspection is 1000", get_introspection_query(), {}, 1_000),
     ("a page of 0", "{ anchors(first: 0) { " + CONNECTION + " } }", {}, 2),
@@ -74,9 +89,44 @@ CASES: list[tuple[str, str, dict[str, Any], int]] = [
 async def test_documented_cost_is_reported_cost(
     client: httpx.AsyncClient, desk: Desk, query: str, variables: dict[str, Any], points: int
 ) -> None:
-    response = await ask(client, query, variables=variables)
+    first, response = [await ask(client, query, variables=variables) for _ in range(2)]
     assert (response.status_code, response.headers.get("ratelimit-cost")) == (200, str(points)), response.text
-    assert desk.spent == [points]
+    at_first = max(points, reading(query))
+    assert first.headers["ratelimit-cost"] == str(at_first)
+    assert desk.spent == [reading(query), at_first - reading(query), points]
+
+
+def test_reading_is_priced_by_words_signs_and_characters() -> None:
+    assert reading("{ a }") == 1  # three of them
+    assert reading("query Q($id: ID!) { node(id: $id) { ...F } }") == 25 // 2
+    assert reading("{ a } #" + "x" * 1_000) == 5 // 2 + 1_007 // 250
+
+
+async def test_who_sends_ever_new_documents_pays_for_their_reading_before_it_is_done(desk: Desk) -> None:
+    desk.left = 1_000
+    async with desk.client() as client:
+        for i in range(10):
+            response = await ask(client, query := f"query Q{i} {{ account {{ " + "nothing " * 200 + "} }")
+            if response.status_code == 429:
+                break
+    assert (i, response.status_code) == (9, 429)
+    assert only_error(response)["extensions"]["asked"] == reading(query) == 109
+
+
+async def test_a_refusal_pays_for_what_was_read_and_later_a_flat_price(client: httpx.AsyncClient, desk: Desk) -> None:
+    query = "{ account { " + "nothing " * 90 + "} }"
+    costs = [(await ask(client, query)).headers["ratelimit-cost"] for _ in range(2)]
+    assert costs == [str(reading(query)), str(REFUSED_COST)]
+    assert sum(desk.spent) == reading(query) + REFUSED_COST
+
+
+async def test_who_cannot_pay_is_told_what_the_whole_takes(desk: Desk) -> None:
+    desk.left = 30
+    query = "{ anchors(first: 40) { nodes { id } } }"
+    async with desk.client() as client:
+        first, again = [await ask(client, query) for _ in range(2)]
+    assert [only_error(r)["extensions"]["asked"] for r in (first, again)] == [41, 41]
+    assert desk.spent == [reading(query), 41 - reading(query), 41, 41]
 
 
 async def test_an_operation_that_costs_too_much_does_not_run(desk: Desk) -> None:
@@ -89,7 +139,7 @@ async def test_an_operation_that_costs_too_much_does_not_run(desk: Desk) -> None
     assert extensions == {"code": "LIMIT_EXCEEDED", "limit": "cost", "asked": 52, "allowed": 50}
 
 
-async def test_a_fragment_bomb_is_priced_without_being_unfolded(client: httpx.AsyncClient) -> None:
+async def test_a_fragment_bomb_is_priced_without_being_unfolded(client: httpx.AsyncClient, desk: Desk) -> None:
     bomb = "query ($y: Boolean!) { account { ...F0 } } " + " ".join(
         f"fragment F{i} on Anchor {{ ...F{i + 1} ...F{i + 1} @include(if: $y) }}" for i in range(40)
     )
@@ -98,6 +148,7 @@ async def test_a_fragment_bomb_is_priced_without_being_unfolded(client: httpx.As
     assert only_error(refused)["extensions"]["asked"] == 1 + 2**40
     accepted = await ask(client, bomb, variables={"y": False})
     assert (accepted.json(), accepted.headers["ratelimit-cost"]) == ({"data": {"account": {"verification": None}}}, "2")
+    assert desk.spent[0] == reading(bomb)
 
 
 async def test_the_longest_chain_of_conditions_that_is_allowed_is_counted(client: httpx.AsyncClient) -> None:
@@ -106,5 +157,5 @@ async def test_the_longest_chain_of_conditions_that_is_allowed_is_counted(client
         for i in range(49)
     )
     chain = f"query ($y: Boolean!, $n: Boolean!) {{ account {{ ...F0 }} }} {links} fragment F49 on Anchor {{ id }}"
-    response = await ask(client, chain, variables={"y": True, "n": False})
+    _, response = [await ask(client, chain, variables={"y": True, "n": False}) for _ in range(2)]
     assert (response.status_code, response.headers["ratelimit-cost"]) == (200, "50")

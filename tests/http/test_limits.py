@@ -1,5 +1,6 @@
 """Hostile documents are refused with a figure, before they cost anything; our clients' own ones pass."""
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from desk import Desk, ask, code_of, only_error
 from graphql import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode, parse, print_ast
 
-from greenroom.limits import WORDS, Limits, count_tokens, measure
+from greenroom.limits import WORDS, Limits, count_tokens, count_values, measure
 
 OPERATIONS = Path(__file__).parents[2] / "operations"
 
@@ -35,7 +36,12 @@ def chain(length: int, last: str, link: str = "...F{next}") -> str:
         ("{ account { " + "id " * 101 + "} }", "repeats", 101),
         ("{ account { " + "verification { id } " * 490 + "} }", "repeats", 490),
         (chain(51, "id"), "fragments", 51),
-        ("{ account " + "{ ... " * 150 + "{ id }" + " }" * 150 + " }", "fragments", 150),
+        ("{ account " + "{ ... " * 90 + "{ id }" + " }" * 90 + " }", "fragments", 90),
+        (chain(2, "id").replace("...F1", "...F1 " * 200), "spreads", 201),
+        (nested(230), "depth", 230),
+        (nested(400), "depth", 400),
+        ("{ a " * 10_000 + "}" * 10_000, "depth", 10_000),
+        ("{ account " + "{ ... " * 300 + "{ id }" + " }" * 300 + " }", "depth", 302),
         ("{ " + "touch " * 21 + "}", "root_fields", 21),
         ("{ ...R ...R ...R } fragment R on Query { " + "__typename " * 7 + "}", "root_fields", 21),
         ("{ account(x: " + "[" * 2_000, "tokens", 2_001),
@@ -77,9 +83,34 @@ async def test_a_crooked_document_is_a_mistake_like_any_other(
     assert desk.logged == []
 
 
+@pytest.mark.parametrize(
+    ("value", "limit", "asked"),
+    [
+        (["x"] * 2_000, "values", 2_001),  # the list is one as well
+        ([["x"] * 100] * 500, "values", 50_501),
+        ({f"k{i}": i for i in range(2_000)}, "values", 2_001),
+        ({str(i): {str(j): [[]] for j in range(50)} for i in range(50)}, "values", 2_551),
+        (json.loads("[" * 100 + "]" * 100), "values_depth", 21),
+        (json.loads('{"a":' * 30 + "1" + "}" * 30), "values_depth", 21),
+    ],
+    ids=["list", "lists", "object", "objects", "deep lists", "deep objects"],
+)
+async def test_variables_are_counted_before_they_are_coerced(
+    client: httpx.AsyncClient, desk: Desk, value: object, limit: str, asked: int
+) -> None:
+    for query in ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", "{ account { id } }"):
+        error = only_error(await ask(client, query, variables={"ids": value}))
+        allowed = getattr(Limits(), limit)
+        assert error["extensions"] == {"code": "LIMIT_EXCEEDED", "limit": limit, "asked": asked, "allowed": allowed}
+    assert desk.logged == []
+
+
 async def test_the_greatest_that_is_allowed_is_allowed(client: httpx.AsyncClient) -> None:
     for query in (nested(15), "{ account { " + " ".join(f"a{i}: id" for i in range(50)) + " } }", chain(50, "id")):
         assert "data" in (await ask(client, query)).json()
+    as_many = {"ids": ["x"] * 1_999, "deep": json.loads("[" * 19 + "]" * 19)}
+    assert count_values({"ids": as_many["ids"]}, Limits()) is None
+    assert count_values({"deep": as_many["deep"]}, Limits()) is None
     assert count_tokens("{ " + "id " * 1_998 + "}", Limits()) is None
 
 
@@ -115,6 +146,6 @@ def operations() -> dict[str, str]:
 @pytest.mark.parametrize("name", sorted(operations()))
 def test_the_operations_of_our_clients_stay_within_half_of_each_limit_of_their_shape(name: str) -> None:
     source, limits = operations()[name], Limits()
-    halved = Limits(depth=8, aliases=25, repeats=50, fragments=25, root_fields=10, tokens=1_000)
+    halved = Limits(depth=8, aliases=25, repeats=50, fragments=25, root_fields=10, spreads=100, tokens=1_000)
     assert count_tokens(source, limits) is None
     assert measure(parse(source), halved) is None

@@ -6,9 +6,10 @@ import json
 import httpx
 import pytest
 from desk import LIMIT, Desk, ask, code_of, only_error
-from standin import PLANTED, schema
+from standin import PLANTED, Context, schema
 from starlette.requests import Request
 
+from greenroom.cost import reading
 from greenroom.http import REFUSED_COST
 from greenroom.limits import Exceeded, Limits
 from greenroom.operations import Document, Invalid, Operations
@@ -38,7 +39,7 @@ async def test_a_mistake_in_the_document_or_its_variables_has_a_code_and_no_data
 ) -> None:
     response = await ask(client, query, headers={"accept": accept})
     assert (response.status_code, code_of(response)) == (status, code)
-    assert desk.spent == [REFUSED_COST]
+    assert sum(desk.spent) == max(REFUSED_COST, reading(query))
     assert desk.logged == []
 
 
@@ -98,16 +99,16 @@ async def test_a_refusal_that_is_remembered_is_worded_anew_in_each_language(clie
 
 def test_documents_are_kept_within_a_count_and_a_size() -> None:
     operations = Operations(schema._schema, limits=Limits(), introspection=True, documents_max=3, bytes_max=70_000)
-    first = operations.get("{ account { id } }")
-    assert operations.get("{ account { id } }") is first
+    first = operations.read("{ account { id } }")
+    assert operations.known("{ account { id } }") is first
     for i in range(3):
-        operations.get(f"query Q{i} {{ account {{ id }} }}")
-    assert operations.get("{ account { id } }") is not first
+        operations.read(f"query Q{i} {{ account {{ id }} }}")
+    assert operations.known("{ account { id } }") is None
     large = "{ account { " + "id " * 99 + "} }"
-    assert isinstance(operations.get(large), Document)
+    assert isinstance(operations.read(large), Document)
     assert len(operations._known) == 1  # the large one alone is about as much as fits
-    assert isinstance(operations.get("{ account { idd } }"), Invalid)
-    assert isinstance(operations.get("{ " + "id " * 5_000), Exceeded)
+    assert isinstance(operations.read("{ account { idd } }"), Invalid)
+    assert isinstance(operations.read("{ " + "id " * 5_000), Exceeded)
     assert operations._bytes <= 70_000
 
 
@@ -124,14 +125,15 @@ async def test_without_introspection_the_schema_is_neither_told_nor_hinted_at(de
 async def test_every_answer_carries_the_figures_of_the_budget_that_resolvers_see(
     client: httpx.AsyncClient, desk: Desk
 ) -> None:
+    paid = max(reading("{ account { id } spent }"), 1)
     response = await ask(client, "{ account { id } spent }")
-    assert response.json()["data"]["spent"] == [1, LIMIT, LIMIT - 1]
+    assert response.json()["data"]["spent"] == [paid, LIMIT, LIMIT - paid]
     figures = {k: v for k, v in response.headers.items() if k.startswith("ratelimit-")}
     assert figures == {
         "ratelimit-limit": str(LIMIT),
-        "ratelimit-remaining": str(LIMIT - 1),
+        "ratelimit-remaining": str(LIMIT - paid),
         "ratelimit-reset": "2",
-        "ratelimit-cost": "1",
+        "ratelimit-cost": str(paid),
     }
 
 
@@ -161,6 +163,28 @@ async def test_what_takes_too_long_is_stopped_and_said(desk: Desk) -> None:
     ((_, _, record),) = desk.logged
     assert record["error_id"] == error_id
     assert error_id in only_error(response)["message"]
+
+
+async def test_an_operation_begins_once_its_body_is_in(desk: Desk) -> None:
+    """Or the caller could choose how old its present is."""
+    seen: list[Context] = []
+    told: list[int] = []
+
+    async def context(request: Request) -> Context:
+        seen.append(Context())
+        return seen[-1]
+
+    async def body() -> object:
+        yield b'{"query": '
+        told.append(seen[0].begun)
+        yield b'"{ begun }"}'
+        told.append(seen[0].begun)
+
+    desk.context_for = context
+    async with desk.client() as client:
+        response = await client.post("/graphql", content=body(), headers={"content-type": JSON})
+    assert response.json() == {"data": {"begun": 1}}
+    assert told == [0, 0]
 
 
 async def test_a_body_that_never_ends_is_not_waited_for(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from greenroom.answers import Answer, Voice
+from greenroom.cost import reading
 from greenroom.errors import Words
 from greenroom.requests import GRAPHQL, HTML, JSON, Refused, language_of, media_type_of
 
@@ -175,7 +175,8 @@ async def test_get_asks_and_never_changes(client: httpx.AsyncClient, desk: Desk)
     sneaky = {"query": f"query Safe {{ account {{ id }} }} {MUTATION.replace('mutation', 'mutation M')}"}
     assert (await client.get("/graphql", params={**sneaky, "operationName": "M"})).status_code == 405
     assert (await client.get("/graphql", params={**sneaky, "operationName": "Safe"})).status_code == 200
-    assert desk.spent == [1, 1]
+    queries = (params["query"], MUTATION, sneaky["query"])
+    assert sum(desk.spent) == sum(map(reading, queries)) + 1  # the second time it is the operation alone
 
 
 @pytest.mark.parametrize(
@@ -218,13 +219,16 @@ async def test_ten_megabytes_over_a_real_connection_get_an_answer_and_harm_nobod
 
 
 async def test_who_may_not_ask_is_answered_before_the_body_is_read(desk: Desk) -> None:
-    async def stranger(request: Request) -> Answer:
+    async def stranger(request: Request) -> Refused:
         words = Words("Who are you?", "请先登录。")
-        return Voice(GRAPHQL, "zh").refused(Refused(401, "UNAUTHENTICATED", words, {"www-authenticate": "Bearer"}))
+        return Refused(401, "UNAUTHENTICATED", words, {"www-authenticate": "Bearer"})
 
     desk.context_for = stranger
+    headers = {"content-type": JSON, "accept-language": "zh"}
     async with desk.client() as client:
-        response = await client.post("/graphql", content=b"{", headers={"content-type": JSON})
+        for accept in (JSON, GRAPHQL):
+            response = await client.post("/graphql", content=b"{", headers=headers | {"accept": accept})
+            assert response.headers["content-type"].startswith(accept)
     assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
     assert (only_error(response)["message"], code_of(response)) == ("请先登录。", "UNAUTHENTICATED")
 

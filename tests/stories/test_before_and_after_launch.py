@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from clients import Data, Shop, picked
-from worlds import World, blocked, iso, rests_on
+from worlds import TICK, World, blocked, iso, rests_on
 
-INSTANT = timedelta(microseconds=1)
+INSTANT = TICK + timedelta(microseconds=1)  # the token is looked at a tick before the operation begins
 PUBLICITY = datetime(2021, 8, 31, 7, tzinfo=UTC)  # 31 August 2021, 00:00 in Los Angeles (A1)
 AFTER = datetime(2021, 9, 8, 7, tzinfo=UTC)  # the first instant after 7 September there
 LAUNCH = datetime(2021, 10, 11, 2, tzinfo=UTC)

@@ -19,7 +19,7 @@ import orjson
 
 from greenroom.access import account_id_of
 from greenroom.accounts.actions import standing_of
-from greenroom.demo.scene import NOTICE, PLATFORM_STAFF
+from greenroom.demo.scene import FILLING, NOTICE, PLATFORM_STAFF
 from greenroom.events.actions import GENESIS, body, kind_of
 from greenroom.law.reasons import requirement_of
 from greenroom.law.terms import (
@@ -118,6 +118,7 @@ async def unforced(connection: asyncpg.Connection) -> AsyncIterator[None]:
     """
     async with connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", FILLING)
         for table in COLUMNS:
             await connection.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         yield

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func
+import asyncpg
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func
 from sqlmodel import col, select
 
-from greenroom.access import PLATFORM
+from greenroom.access import PLATFORM, account_id_of
 from greenroom.accounts.actions import register_account
 from greenroom.accounts.tables import Account
 from greenroom.anchors.actions import forget_anchor
-from greenroom.db import Database, Scope, Transaction
+from greenroom.db import Database, Read, Scope, Transaction
 from greenroom.demo.scene import (
+    FILLING,
     IN_CHINA,
     OUTSIDE,
     PASSED,
@@ -37,7 +39,6 @@ from greenroom.verifications.actions import Safe
 
 SELLER, BLOGGER = AccountKind
 LAUNCHED_DAYS_AGO: Final = 30
-LOCK: Final = 7_315_200_412  # of two that find an empty database, one fills it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ ACCOUNTS: Final = (
 async def fill(db: Database, *, safe: Safe, now: datetime) -> bool:
     """Fill an empty database, whole or not at all; one that has accounts is left as it is. Says whether it did."""
     async with db.transaction(Scope(reading="accounts")) as tx:
-        await tx.exec(select(func.pg_advisory_xact_lock(LOCK)))
+        await tx.exec(select(func.pg_advisory_xact_lock(FILLING)))
         if (await tx.exec(select(col(Account.account_id)).limit(1))).first() is not None:
             return False
         for shown in ACCOUNTS:
@@ -81,6 +82,28 @@ async def fill(db: Database, *, safe: Safe, now: datetime) -> bool:
         for external_id, scenario in SCENARIOS.items():
             await play(tx, external_id, scenario, safe=safe, now=now)
         return True
+
+
+async def is_in(db: Database) -> bool:
+    """Say whether this world's accounts are in a database, and not somebody else's alone."""
+    ids = [account_id_of(shown.external_id) for shown in ACCOUNTS]
+    return len(await db.rows(THERE, Scope(reading="accounts"), ids=ids)) == len(ids)
+
+
+async def awaited(url: str, *, waiting: Callable[[], None]) -> None:
+    """Return once nobody fills this database; `waiting` is called where somebody does."""
+    connection = await asyncpg.connect(url)
+    try:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock_shared($1)", FILLING):
+            waiting()
+            await connection.execute("SELECT pg_advisory_lock_shared($1)", FILLING)
+    finally:
+        await connection.close()
+
+
+THERE: Final = Read(
+    select(col(Account.account_id)).where(col(Account.account_id) == any_(bindparam("ids", type_=ARRAY(Uuid()))))
+)
 
 
 def told(shown: Shown) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Migrations: how a database comes to the shape that the tables declare."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -11,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+Answer = TypeVar("Answer")
 LOCK = 7_315_200_411  # any number of our own: of many that migrate at once, one does
 
 
@@ -31,10 +34,20 @@ def head() -> str:
 
 async def current(url: str) -> str | None:
     """Return the revision that a database has; None for an empty one. Any role may ask."""
+    return await asked(url, lambda connection: MigrationContext.configure(connection).get_current_revision())
+
+
+async def goes_down(url: str, *, revision: str) -> bool:
+    """Say whether the way to a revision drops what is above it."""
+    return await asked(url, lambda connection: is_down(connection, revision))
+
+
+async def asked(url: str, question: Callable[[Connection], Answer]) -> Answer:
+    """Return what a database answers."""
     engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"))
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+            return await connection.run_sync(question)
     finally:
         await engine.dispose()
 
@@ -59,12 +72,13 @@ def move(connection: Connection, revision: str) -> None:
     """Run Alembic on an open connection."""
     found = config()
     found.attributes["connection"] = connection
-    is_down = revision == "base" or revision.startswith("-") or is_older(connection, revision)
-    (command.downgrade if is_down else command.upgrade)(found, revision)
+    (command.downgrade if is_down(connection, revision) else command.upgrade)(found, revision)
 
 
-def is_older(connection: Connection, revision: str) -> bool:
+def is_down(connection: Connection, revision: str) -> bool:
     """Say whether the revision lies below the database's own."""
+    if revision == "base" or revision.startswith("-"):
+        return True
     now = MigrationContext.configure(connection).get_current_revision()
     if revision == "head" or now is None:
         return False

@@ -1,6 +1,7 @@
 """The GraphQL face of rooms."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 from uuid import UUID
 
 import orjson
@@ -20,6 +21,7 @@ from greenroom.graph import (
     Payload,
     RuleBasis,
     UserError,
+    asks_for,
     batch_of,
     given,
     global_id,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from greenroom.policies.api import AdmissionPolicy
     from greenroom.verifications.api import Verification, VerificationRequirement
 
+T = TypeVar("T")
 ACCOUNTS = strawberry.lazy("greenroom.accounts.api")
 ANCHORS = strawberry.lazy("greenroom.anchors.api")
 POLICIES = strawberry.lazy("greenroom.policies.api")
@@ -125,7 +128,7 @@ class AdmissionBlocker:
     @strawberry.field
     def requirement(self, info: Info) -> Annotated["VerificationRequirement", VERIFICATIONS] | None:
         """What to provide."""
-        return self.member.required(info) if self.member else None
+        return self.member.required(info, self.member.known) if self.member else None
 
 
 def member_of(verdict: Verdict, member_id: UUID) -> Record:
@@ -214,24 +217,27 @@ class CastMember(Node):
         return home("anchors").Anchor.of(self.row)
 
     @strawberry.field
-    async def verification(self, info: Info) -> Annotated["Verification", VERIFICATIONS] | None:
+    def verification(self, info: Info) -> Annotated["Verification", VERIFICATIONS] | None:
         """The attempt that counts for this appearance."""
-        verdict = await self.verdict(info)
+        return self.judged(info, self.counted)
+
+    def counted(self, verdict: Verdict | None) -> "Verification | None":
+        """Return the attempt that counts by the law's answer."""
+        assert verdict is not None
         if (attempt := verdict.counting(self.row["member_id"])) is None:
             return None
         policy, now = verdict.in_force.policy, verdict.now
         return home("verifications").shown(verdict.row_of(attempt), policy=policy, now=now)
 
     @strawberry.field
-    async def requirement(self, info: Info) -> Annotated["VerificationRequirement", VERIFICATIONS]:
+    def requirement(self, info: Info) -> Annotated["VerificationRequirement", VERIFICATIONS]:
         """What the anchor still has to provide for this room."""
-        self.known = await self.verdict(info)
-        return self.required(info)
+        return self.judged(info, lambda verdict: self.required(info, verdict))
 
-    def required(self, info: Info) -> "VerificationRequirement":
-        """Return what is asked of this member."""
-        assert self.known is not None
-        member_id, verdict = self.row["member_id"], self.known
+    def required(self, info: Info, verdict: Verdict | None) -> "VerificationRequirement":
+        """Return what is asked of this member by the law's answer."""
+        assert verdict is not None
+        member_id = self.row["member_id"]
         cell = verdict.cell(member_id)
         return home("verifications").requirement_shown(
             cell.basis,
@@ -242,11 +248,11 @@ class CastMember(Node):
             language=info.context.language,
         )
 
-    async def verdict(self, info: Info) -> Verdict:
-        """Return the law's answer about the member's room."""
-        found = self.known or await info.context.loader(verdicts).load(Key(self.row["account_id"], self.row["room_id"]))
-        assert found is not None
-        return found
+    def judged(self, info: Info, then: Callable[[Verdict | None], T]) -> T:
+        """Return what follows from the law's answer about the member's room."""
+        if self.known:
+            return then(self.known)
+        return info.context.loaded(verdicts, Key(self.row["account_id"], self.row["room_id"]), then)
 
 
 @strawberry.type
@@ -406,29 +412,29 @@ class LiveRoom(Node):
             raise lacking(info, *sorted(STAFF))
 
     @strawberry.field
-    async def is_flagged(self, info: Info) -> bool:
+    def is_flagged(self, info: Info) -> bool:
         """A rejection came while it was live (A14)."""
         if self.row["is_flagged"] or self.status is not LiveRoomStatus.LIVE:
             return bool(self.row["is_flagged"])
-        return (await self.verdict(info)).live_effect is not LiveEffect.NONE
+        return self.judged(info, lambda verdict: verdict.live_effect is not LiveEffect.NONE)
 
     @strawberry.field
-    async def cast(self, info: Info) -> list[CastMember]:
+    def cast(self, info: Info) -> list[CastMember]:
         """Everyone on camera, at most 20."""
         self.seen(info)
-        return [CastMember.of(row) for row in await info.context.loader(CASTS).load(self.key)]
+        return info.context.loaded(CASTS, self.key, lambda rows: [CastMember.of(row) for row in rows])
 
     @strawberry.field
-    async def admission(self, info: Info) -> Admission:
+    def admission(self, info: Info) -> Admission:
         """Whether it may broadcast now, and why not."""
-        return Admission.of(await self.verdict(info))
+        return self.judged(info, Admission.of)
 
     @strawberry.field
-    async def viewer_can_go_live(self, info: Info) -> bool:
+    def viewer_can_go_live(self, info: Info) -> bool:
         """The viewer may start it now."""
         if self.status is not LiveRoomStatus.SCHEDULED or not acts_for(info.context.actor, self.key.account_id):
             return False
-        return (await self.verdict(info)).is_admitted
+        return self.judged(info, lambda verdict: verdict.is_admitted)
 
     @strawberry.field
     async def admission_records(self, info: Info) -> list[AdmissionRecord]:
@@ -436,13 +442,11 @@ class LiveRoom(Node):
         self.seen(info)
         return [AdmissionRecord.of(row) for row in await info.context.loader(RECORDS).load(self.key)]
 
-    async def verdict(self, info: Info) -> Verdict:
-        """Return the law's answer about this room."""
+    def judged(self, info: Info, then: Callable[[Any], T]) -> T:
+        """Return what follows from the law's answer, a Verdict, about this room."""
         self.seen(info)
         info.context.loader(ROOMS).prime(self.key, self.row)
-        found = await info.context.loader(verdicts).load(self.key)
-        assert found is not None
-        return found
+        return info.context.loaded(verdicts, self.key, then)
 
 
 @strawberry.type
@@ -455,6 +459,9 @@ class LiveRoomConnection(CountedConnection[LiveRoom, LiveRoomEdge]):
     """A page of rooms."""
 
 
+ASK_THE_LAW = ("admission", "isFlagged", "requirement", "verification", "viewerCanGoLive")
+
+
 async def rooms_page(info: Info, account_id: UUID, ends: Ends, status: LiveRoomStatus | None) -> LiveRoomConnection:
     """Answer a page of an account's rooms, newest first."""
     listing, values = actions.ROOMS, dict[str, Any]()
@@ -464,6 +471,11 @@ async def rooms_page(info: Info, account_id: UUID, ends: Ends, status: LiveRoomS
     for row in found.part.rows:
         info.context.loader(ROOMS).prime(Key(account_id, row["id"]), row)
     nodes = [LiveRoom.of(row) for row in found.part.rows]
+    keys = [node.key for node in nodes]
+    if asks_for(info, "cast", deep=True):  # at once for all, so that what stands below is there when it is asked for
+        await info.context.loader(CASTS).load_many(keys)
+    if asks_for(info, *ASK_THE_LAW, deep=True):
+        await info.context.loader(verdicts).load_many(keys)
     return LiveRoomConnection(
         edges=found.edges(LiveRoomEdge, nodes), nodes=nodes, page_info=found.page_info, total_count=found.total
     )
@@ -833,7 +845,8 @@ async def replayed(info: Info, key: Key) -> LiveRoomGoLivePayload:
         lambda tx: actions.renew_ticket(tx, key, now=context.now), account_id=key.account_id
     )
     room = await load(info, key)
-    admission = Admission.of(await room.verdict(info)) if room else None
+    verdict = await context.loader(verdicts).load(key)
+    admission = Admission.of(verdict) if verdict else None
     if isinstance(outcome, Refused):
         return LiveRoomGoLivePayload(admission=admission, live_room=room, user_errors=user_errors(outcome, info))
     return LiveRoomGoLivePayload(admission=admission, live_room=room, ticket=ticket_of(context, key, made(outcome)))

@@ -384,18 +384,24 @@ async def anchors_page(info: Info, account_id: UUID, ends: Ends, listings: Listi
     return await read_page(info, listing, ends, scope, whole=whole, account_id=account_id, **values)
 
 
-async def current(info: Info, anchor: Record, location: BroadcastLocation | None) -> Verification | None:
-    """Return the attempt that counts for an anchor in a place; without a place, on the path used last."""
+def latest(info: Info, anchor: Record) -> Verification | None:
+    """Return the attempt that counts for an anchor on the path used last."""
     context = info.context
+
+    def counted(rows: list[Record]) -> Verification | None:
+        found = last_used([attempt_of(row) for row in rows], policy=context.in_force.policy, now=context.now)
+        return shown_now(row_of(found, rows), context) if found else None
+
+    return context.loaded(CANDIDATES, Key(anchor["account_id"], anchor["id"]), counted)
+
+
+async def current(info: Info, anchor: Record, location: BroadcastLocation) -> Verification | None:
+    """Return the attempt that counts for an anchor in a place."""
+    context, policy = info.context, info.context.in_force.policy
     rows = await context.loader(CANDIDATES).load(Key(anchor["account_id"], anchor["id"]))
-    attempts = [attempt_of(row) for row in rows]
-    policy = context.in_force.policy
-    if location is None:
-        counted = last_used(attempts, policy=policy, now=context.now)
-    else:
-        account = await home("accounts").load(info, anchor["account_id"])
-        cell = cell_for(case_of(account.row, anchor["nationality"], location, policy), policy=policy)
-        counted = counting(attempts, cell.path, policy=policy, now=context.now)
+    account = await home("accounts").load(info, anchor["account_id"])
+    cell = cell_for(case_of(account.row, anchor["nationality"], location, policy), policy=policy)
+    counted = counting([attempt_of(row) for row in rows], cell.path, policy=policy, now=context.now)
     return shown_now(row_of(counted, rows), context) if counted else None
 
 

@@ -299,6 +299,8 @@ DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'greenroom_app') THEN
         CREATE ROLE greenroom_app NOLOGIN;
     END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE EXCEPTION 'The role greenroom_app is missing, and % may not make it. As a superuser: CREATE ROLE greenroom_app NOLOGIN', current_user;
 END $$
 """
 
