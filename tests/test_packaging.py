@@ -150,19 +150,21 @@ def test_the_health_check_tells_a_well_container_from_a_sick_one(
     assert done.returncode == code
 
 
-@pytest.mark.parametrize("service", ["api"])
-def test_compose_gives_a_production_setting_all_that_it_needs(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    environment: dict[str, str] = COMPOSE["services"][service]["environment"]
+def test_compose_gives_a_production_setting_all_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    service: dict[str, Any] = COMPOSE["services"]["api"]
+    environment: dict[str, str] = service["environment"]
     ours = {name.removeprefix("GREENROOM_").lower() for name in environment if name != "PGPASSWORD"}  # the driver's
     assert ours <= set(Settings.model_fields)
     for name, value in environment.items():
-        monkeypatch.setenv(name, re.sub(r"\$\{\w+:-(.+?)\}", r"\1", re.sub(r"\$\{\w+:\?\}", "given", value)))
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:\?\}", "given", value))
     settings = Settings()
     assert not settings.is_demo
+    assert settings.missing() == []
     for path in (settings.master_key_file, settings.ticket_key_file):
         assert path
         assert path.parent == Path("/run/secrets")
-        assert "/run/secrets" in str(COMPOSE["services"][service])
+    assert any(":/run/secrets:ro" in each for each in service["volumes"])
+    assert {*COMPOSE["services"]["migrate"]["environment"]} == {"GREENROOM_MIGRATION_URL", "PGPASSWORD"}
 
 
 def test_compose_migrates_once_before_it_serves() -> None:
@@ -218,3 +220,58 @@ def test_the_roles_of_the_container_have_the_rights_of_the_embedded_ones() -> No
             psql("-f", str(ROOT / "docker" / "roles.sql"))
             assert psql("-c", RIGHTS) == ours
             assert ours.count("\n") == 3
+            for statement in UNDO.rstrip(";").split(";"):
+                psql("-c", statement)
+            psql("-c", "CREATE ROLE plain")
+            sql = psql_of_operating()
+            psql(*(word for statement in sql for word in ("-c", statement)))
+            assert psql("-c", "SELECT pg_has_role('greenroom_api', 'greenroom_app', 'USAGE')") == "t\n"
+            assert psql("-c", "SELECT has_database_privilege('plain', 'greenroom', 'CONNECT')") == "f\n"
+
+
+def psql_of_operating() -> list[str]:
+    """The statements that docs/operating.md has a superuser run."""
+    roles = (ROOT / "docs" / "operating.md").read_text().partition("## Roles\n")[2]
+    block = roles.partition("```sql\n")[2].partition("```")[0]
+    return [statement for statement in block.split(";\n") if statement]
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    assert [each for each in targets if "://" not in each and not (page.parent / each).exists()] == []
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The Makefile with an installation that is a sham: `serve` waits for SIGTERM, every Python program fails."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    programs = {"greenroom": "trap 'echo stopped; exit' TERM; echo $$; while :; do sleep 0.1; done", "python": "exit 3"}
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    for name, script in programs.items():
+        (tmp_path / ".venv" / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / ".venv" / "bin" / name).chmod(0o755)
+    for name in ("requirements.lock", "pyproject.toml", ".venv/run.stamp"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_a_signal_to_make_run_reaches_the_server_and_a_failed_explorer_is_told(checkout: Path) -> None:
+    process = subprocess.Popen(
+        ["make", "run"], cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout
+    told = ""
+    while "could not be built" not in told or not (number := re.search(r"^(\d+)$", told, re.MULTILINE)):
+        line = process.stdout.readline()
+        assert line, told
+        told += line
+    process.terminate()
+    assert "stopped" in process.communicate(timeout=10)[0]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number[1]), 0)
+    assert (checkout / ".venv" / "console.failed").exists()  # the page reads it
+    assert ".venv/console.log" in told

@@ -38,9 +38,15 @@ async def test_a_browser_gets_a_page_at_the_apis_own_address(desk: Desk) -> None
 
 
 def test_without_a_bundle_the_page_says_how_to_get_it(tmp_path: Path) -> None:
-    response = explorer.page(tmp_path)
+    response = explorer.page(tmp_path, failed=tmp_path / "failed")
+    assert b"not built yet" in response.body
     assert b"make console" in response.body
     assert "script-src" not in response.headers["content-security-policy"]
+
+
+def test_a_build_that_failed_is_told_in_the_page(tmp_path: Path) -> None:
+    (tmp_path / "failed").touch()
+    assert b"build failed" in explorer.page(tmp_path, failed=tmp_path / "failed").body
 
 
 def test_a_bundle_that_comes_later_is_found_without_a_restart(tmp_path: Path) -> None:
@@ -80,6 +86,7 @@ def test_the_first_query_is_an_operation_of_our_clients() -> None:
     assert isinstance(operation, OperationDefinitionNode)
     assert operation.name is not None
     assert operation.name.value == "ConsoleHome"
+    assert ".venv/bin/greenroom token --account seller-cn" in source
 
 
 def test_a_build_without_sources_says_so(tmp_path: Path) -> None:
