@@ -38,7 +38,7 @@ from greenroom.tickets import BadTicket, TicketSigner
 from greenroom.tokens import BadToken, Tokens
 
 DEMO_POINTS, DEMO_POINTS_PER_S = 1_000_000, 100_000  # roomy: nobody should meet the limit while looking around
-POINTS, POINTS_PER_S = 20_000, 500
+POINTS, POINTS_PER_S = 50_000, 1_000
 LEASES_RETURNED_EVERY_S = 5.0
 TICKET_BYTES_MAX = 16_384
 JWKS_HELD_S = 300
