@@ -1,4 +1,4 @@
-"""Context: what one operation knows. `now` is read once, so that an operation has one present."""
+"""Context: what one operation knows. Its `now` is taken once the request is in, so that it has one present."""
 
 from asyncio import Future
 from collections.abc import Awaitable, Callable
@@ -74,11 +74,11 @@ class Context:
     actor: Actor
     language: Language
     now: datetime
+    clock: Callable[[], datetime]
     in_force: InForce
     services: Services
     budget: Budget | None = None
     entrance: str = ""
-    clock: Callable[[], datetime] | None = None  # tells the present once more; None: it stands at `now`
     loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
 
     @property
@@ -88,8 +88,6 @@ class Context:
 
     async def begin(self) -> None:
         """Take the present, and the policy in force in it, for this operation."""
-        if self.clock is None:
-            return
         self.now = self.clock()
         self.in_force = await self.services.held.now(self.now)
 
@@ -153,8 +151,13 @@ class Context:
             return outcome  # type: ignore[return-value]  # the claim's UUID and None are replaced above
 
     async def rows(self, read: Read, scope: Scope, /, **parameters: Any) -> list[Any]:
-        """Run one read under a scope."""
-        return await self.services.db.rows(read, scope, **parameters)
+        """Run one read under a scope. Raises GraphQLError (BUSY) where it waits too long for others."""
+        try:
+            return await self.services.db.rows(read, scope, **parameters)
+        except PostgresError as error:
+            if error.sqlstate in TOO_LONG:
+                raise busy(self.language) from error
+            raise
 
     def loader(self, batch: Callable[["Context", list[KeyT]], Awaitable[list[Loaded]]]) -> DataLoader[KeyT, Loaded]:
         """Return this operation's loader for a batch function: one statement for all that is asked in a tick."""

@@ -114,7 +114,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         try:
             return self._completed(part.shape, value, details, path)
         except Exception as error:
-            raise located_error(error, to_nodes(details), path.as_list()) from error
+            raise located_error(error, to_nodes(details), path.as_list()) from None  # which holds it, or is it
 
     def complete_value(
         self, return_type: Any, field_details_list: Any, info: Any, path: Path, result: Any, position_context: Any
@@ -144,7 +144,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                         self.collect_and_execute_subfields(shape.kinds[type(item)], details, here, item, None)
                     )
                 except Exception as error:
-                    raise located_error(error, to_nodes(details), here.as_list()) from error
+                    raise located_error(error, to_nodes(details), here.as_list()) from None
                 if self.is_awaitable(results[-1]):
                     waiting.append(index)
         except Exception:

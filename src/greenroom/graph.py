@@ -1,5 +1,6 @@
 """Graph: every GraphQL node and its home, the only place where slices meet in GraphQL, and what all faces share."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -99,10 +100,14 @@ def read_instant(value: Any) -> datetime:
 
     Raises ValueError for one without an offset: it would mean another instant in every place.
     """
-    instant = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value.upper() else None
-    if instant is None or instant.tzinfo is None:
+    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
         raise ValueError("An instant is RFC 3339 with an offset, such as 2026-11-11T20:00:00+08:00.")
-    return instant.astimezone(UTC)
+    return datetime.fromisoformat(value.upper()).astimezone(UTC)
+
+
+RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
 
 
 Instant = NewType("Instant", datetime)
@@ -411,6 +416,9 @@ async def read_page(
     """
     asked, counts = page_of(info, *ends, of=listing.kinds), asks_for(info, "totalCount")
     rows = await info.context.rows(listing.read(asked, counts=counts), scope, **values, **parameters(asked))
+    if counts and not rows and (asked.after or asked.before):  # past the end no row tells the length of the list
+        (row,) = await info.context.rows(listing.counting, scope, **values)
+        return Found(slice_of([], asked), [], row["total"])
     part = slice_of(whole(rows), asked)
     return Found(part, [listing.cursor(row) for row in part.rows], part.rows[0]["total"] if counts and part.rows else 0)
 

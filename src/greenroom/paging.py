@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -163,6 +164,11 @@ class Listing:
             statement = paged(base, self._order, page, descending=self._descending)
             self._reads[shape] = Read(self._around(statement, self._descending is not page.is_backward))
         return self._reads[shape]
+
+    @cached_property
+    def counting(self) -> Read:
+        """The statement of the list's `total` alone."""
+        return Read(select(total(self._base)))
 
     def cursor(self, row: Record) -> str:
         """Name the place of a row."""

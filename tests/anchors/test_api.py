@@ -249,3 +249,16 @@ async def test_consent_that_was_withdrawn_can_be_given_again(world: World) -> No
     given = await shop.do("GiveConsent", anchorId=ana["id"], noticeVersion="2021-08")
     assert given["anchor"]["consent"]["noticeVersion"] == "2021-08"
     assert (await shop.admission(room["id"]))["isAdmitted"]
+
+
+async def test_past_the_end_of_a_list_its_length_is_told_all_the_same(world: World) -> None:
+    shop = await world.seller()
+    for name in ("Ana", "Ben"):
+        await ready(shop, name)
+        await shop.room(start=world.tonight())
+    for operation, field in (("Roster", "anchors"), ("RememberedAnchors", "rememberedAnchors"), ("Rooms", "liveRooms")):
+        whole = (await shop.call(operation, {"accountId": shop.account_id}))["account"][field]
+        beyond = {"accountId": shop.account_id, "after": whole["pageInfo"]["endCursor"]}
+        page = (await shop.call(operation, beyond))["account"][field]
+        assert (page["edges"], page["totalCount"]) == ([], whole["totalCount"]), operation
+        assert whole["totalCount"] == 2

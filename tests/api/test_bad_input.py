@@ -226,6 +226,7 @@ async def test_a_start_in_the_past_or_years_ahead_is_refused(
 
 INSTANTS = ["tomorrow", "2026-11-25", "2026-11-25T20:00:00", "2026-13-01T00:00:00Z", "0000-00-00T00:00:00Z"]
 INSTANTS += ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "2026-11-25T20:00:00+99:00", "T", ""]
+INSTANTS += ["20261125T200000Z", "2026-W48-3T20:00:00Z", "2026-11-25T20:00:00+08", "2026-11-25T20:00:00,5Z"]
 
 
 @pytest.mark.parametrize("instant", [*INSTANTS, LONG, 1_764_000_000, 1.5, True, {}, []])

@@ -847,7 +847,7 @@ async def context_of(world: World, permissions: frozenset[Permission]) -> Callab
 
     def context() -> Context:
         budget = Budget(cost=1, limit=10, remaining=9, reset_at=now, reset_s=1)
-        return Context(actor, "zh", now, in_force, world.services, budget=budget)
+        return Context(actor, "zh", now, world.clock, in_force, world.services, budget=budget)
 
     return context
 

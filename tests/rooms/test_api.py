@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 from clients import Data, Shop, newcomer, picked
 from worlds import World, blocked, iso, ready
 
@@ -285,3 +286,12 @@ async def test_a_room_starts_before_its_planned_start_or_after_it(world: World) 
     assert (await shop.go_live(early["id"]))["ticket"]
     world.clock.advance(hours=30)
     assert (await shop.go_live(late["id"]))["ticket"]
+
+
+async def test_a_read_that_waits_too_long_for_others_says_so(world: World, boss: asyncpg.Connection) -> None:
+    shop = await world.seller()
+    room = await shop.room(start=world.tonight())
+    async with boss.transaction():
+        await boss.execute("LOCK TABLE live_rooms IN ACCESS EXCLUSIVE MODE")
+        answer = (await shop.send("RoomForEditing", {"id": room["id"]})).json()
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["BUSY"]

@@ -292,15 +292,18 @@ def needs_approval(attempt: Attempt, facts: Facts) -> bool:
 
     Its strikes were counted when it was handed in; since then the same person can be refused under another row (X10).
     """
-    since = [
-        other
+    since = sum(
+        other.path is attempt.path and other.status is VerificationStatus.REJECTED and is_later(other, attempt)
         for other in facts.appearance.others
-        if other.path is attempt.path
-        and other.status is VerificationStatus.REJECTED
-        and None not in (other.decided_at, attempt.submitted_at)
-        and other.decided_at > attempt.submitted_at  # type: ignore[operator]  # neither is None
-    ]
-    return not facts.policy.submission_suffices or attempt.strikes + len(since) >= facts.policy.strikes
+    )
+    return not facts.policy.submission_suffices or attempt.strikes + since >= facts.policy.strikes
+
+
+def is_later(decided: Attempt, handed_in: Attempt) -> bool:
+    """Say whether one attempt was decided after the other was handed in."""
+    if decided.decided_at is None or handed_in.submitted_at is None:
+        return False
+    return decided.decided_at > handed_in.submitted_at
 
 
 def consent(facts: Facts) -> AdmissionBlockerCode | None:
