@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
@@ -51,11 +51,12 @@ class Postgres:
 
 
 @asynccontextmanager
-async def housed(postgres: Postgres, database: str) -> AsyncIterator[World]:
-    """Yield the application on a migrated database, its clock at NOW."""
+async def housed(postgres: Postgres, database: str, *, at: Path | None = None) -> AsyncIterator[World]:
+    """Yield the application on a migrated database, its clock at NOW; `at` is another socket's directory."""
     settings = Settings(setting=Setting.DEMO, data_dir=postgres.place / "keys", write_connections_max=CONNECTIONS)
     clock = Clock()
-    app = create(settings, database_url=postgres.url(APP, database), clock=clock)
+    cluster = replace(postgres.cluster, socket_dir=at) if at else postgres.cluster
+    app = create(settings, database_url=cluster.url(APP, database), clock=clock)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://greenroom.test") as http,

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from starlette.types import Receive, Scope, Send
 
+from greenroom.db import Hindered
 from greenroom.errors import Words
 from greenroom.explorer import SECURITY_HEADERS
 from greenroom.limits import Exceeded
@@ -115,6 +116,10 @@ class Voice:
         """Answer where a fault of ours leaves nothing else to say."""
         return Answer(500, self.media_type, _errors(self.masked(error_id)))
 
+    def hindered(self, hindrance: Hindered) -> Answer:
+        """Answer where the database hinders us from saying anything else."""
+        return Answer(503, self.media_type, _errors(self.hindrance(hindrance)), {"retry-after": "1"})
+
     def timed_out(self, error_id: str, *, allowed_s: float) -> Answer:
         """Answer a request that took too long."""
         extensions = {"limit": "time_s", "allowed": allowed_s, "errorId": error_id}
@@ -137,6 +142,10 @@ class Voice:
     def masked(self, error_id: str) -> Error:
         """Say that it is our fault, and nothing else."""
         return self.error(INTERNAL, "INTERNAL", {"errorId": error_id}, id=error_id)
+
+    def hindrance(self, hindrance: Hindered) -> Error:
+        """Say that the same may be asked again."""
+        return self.error(hindrance.words, hindrance.code)
 
     def error(self, words: Words, code: str, extensions: Mapping[str, Any] | None = None, **values: object) -> Error:
         """Return an error in this request's language."""

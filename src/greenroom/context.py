@@ -9,15 +9,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import strawberry
-from asyncpg import PostgresError
 from graphql import GraphQLError
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError
 from strawberry.dataloader import DataLoader
 
 from greenroom.access import Actor, Permission, scope
-from greenroom.db import NOBODY, Database, Read, Scope, Transaction
-from greenroom.errors import CONSTRAINTS, Refused
+from greenroom.db import NOBODY, Database, Deadlocked, Read, Scope, Transaction
+from greenroom.errors import CONSTRAINTS, NO_TOKEN, Refused
 from greenroom.idempotency import claim
 from greenroom.inforce import Held
 from greenroom.law.policies import InForce
@@ -30,8 +28,6 @@ Outcome = TypeVar("Outcome")
 KeyT = TypeVar("KeyT")
 Loaded = TypeVar("Loaded")
 Answer = TypeVar("Answer")
-DEADLOCK = "40P01"
-TOO_LONG = frozenset({"55P03", "57014"})  # a lock or a statement that took too long
 NONE_ALSO: frozenset[Permission] = frozenset()
 
 
@@ -102,18 +98,18 @@ class Context:
         """Run one verb in one transaction, committed before its outcome is resolved.
 
         A refusal has written nothing: whatever the verb had begun is rolled back. A deadlock with another verb is
-        nobody's mistake, so the loser starts over once.
+        nobody's mistake, so the loser starts over once. Raises Hindered, and GraphQLError (UNAUTHENTICATED) for callers
+        without a token: whatever they name, the way on is the same.
         """
+        if not self.actor.subject:
+            raise unauthenticated(self.language)
         for is_last in (False, True):
             try:
                 return await self.attempt(verb, account_id=account_id, also=also, once=once)
             except IntegrityError as error:
                 return refusal_of(error)
-            except (DBAPIError, PostgresError, PoolTimeout) as error:
-                state = getattr(getattr(error, "orig", error), "sqlstate", None)
-                if isinstance(error, PoolTimeout) or state in TOO_LONG or (state == DEADLOCK and is_last):
-                    raise busy(self.language) from error
-                if state != DEADLOCK:
+            except Deadlocked:
+                if is_last:
                     raise
             finally:
                 self.loaders.clear()  # what was read before may have changed
@@ -151,13 +147,8 @@ class Context:
             return outcome  # type: ignore[return-value]  # the claim's UUID and None are replaced above
 
     async def rows(self, read: Read, scope: Scope, /, **parameters: Any) -> list[Any]:
-        """Run one read under a scope. Raises GraphQLError (BUSY) where it waits too long for others."""
-        try:
-            return await self.services.db.rows(read, scope, **parameters)
-        except PostgresError as error:
-            if error.sqlstate in TOO_LONG:
-                raise busy(self.language) from error
-            raise
+        """Run one read under a scope. Raises Hindered."""
+        return await self.services.db.rows(read, scope, **parameters)
 
     def loader(self, batch: Callable[["Context", list[KeyT]], Awaitable[list[Loaded]]]) -> DataLoader[KeyT, Loaded]:
         """Return this operation's loader for a batch function: one statement for all that is asked in a tick."""
@@ -185,13 +176,9 @@ class Context:
         return later()  # type: ignore[return-value]  # as said
 
 
-def busy(language: Language) -> GraphQLError:
-    """Return the error of a verb that waited too long for others; nothing of it was written."""
-    message = "系统繁忙，请稍后重试；本次操作未产生任何更改。" if language == "zh" else BUSY
-    return GraphQLError(message, extensions={"code": "BUSY"})
-
-
-BUSY = "Others are changing the same objects. Nothing was changed here: try again in a moment."
+def unauthenticated(language: Language) -> GraphQLError:
+    """Return the error of a caller without a token, where it takes one."""
+    return GraphQLError(NO_TOKEN.zh if language == "zh" else NO_TOKEN.en, extensions={"code": "UNAUTHENTICATED"})
 
 
 def refusal_of(error: IntegrityError) -> Refused:

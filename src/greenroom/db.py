@@ -5,21 +5,95 @@ rows that `Scope` names: row security reads it from settings local to the transa
 carry it to someone else, and without one no row is visible at all.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
 from sqlalchemy import Executable, event, func
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from greenroom.errors import Words
+
+T = TypeVar("T")
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
+DEADLOCK = "40P01"
+TOO_LONG = ("55P03", "57014")  # a lock or a statement that took too long
+AWAY = ("08", "57P", "53300")  # sqlstates begin so where the connection broke, the server goes or takes no more
+
+
+class Hindered(Exception):
+    """The database cannot do it now. Nothing is wrong with what was asked: the same may be asked again."""
+
+    code: ClassVar[str]
+    words: ClassVar[Words]
+
+
+class Busy(Hindered):
+    """Others held what was needed for too long; nothing was written."""
+
+    code = "BUSY"
+    words = Words(
+        "Others are changing the same objects. Nothing was changed here: try again in a moment.",
+        "系统繁忙，请稍后重试；本次操作未产生任何更改。",
+    )
+
+
+class Deadlocked(Busy):
+    """Two verbs waited for each other, and this one gave way."""
+
+
+class Unavailable(Hindered):
+    """The database is out of reach; what was being committed just then may or may not count."""
+
+    code = "UNAVAILABLE"
+    words = Words(
+        "The database is out of reach for the moment. Try again shortly; repeat a mutation with the same idempotency"
+        " key, as it may have been done.",
+        "数据库暂时无法访问，请稍后重试；变更操作可能已经生效，请使用相同的幂等键重试。",
+    )
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """Tell what the database cannot do now from what is our mistake. Raises Busy, Deadlocked or Unavailable."""
+    try:
+        yield
+    except (OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if hindrance := hindrance_in(error):
+            raise hindrance from error
+        raise
+
+
+async def connected(run: Callable[[], Awaitable[T]]) -> T:
+    """Run what may run twice: where its connection broke while it lay in the pool, once more. Raises Hindered."""
+    with reached():
+        try:
+            return await run()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not isinstance(hindrance_in(error), Unavailable):
+                raise
+        return await run()
+
+
+def hindrance_in(error: Exception) -> Hindered | None:
+    """Return what an error of a driver means where it is nobody's mistake."""
+    state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+    if state == DEADLOCK:
+        return Deadlocked()
+    if state in TOO_LONG or isinstance(error, PoolTimeout):
+        return Busy()
+    broken = isinstance(error, OSError) or getattr(error, "connection_invalidated", False)
+    closed = type(error) is asyncpg.InterfaceError and "closed" in str(error)  # the pool's connection, before it knew
+    return Unavailable() if broken or closed or state.startswith(AWAY) else None
 
 
 class Record(Protocol):
@@ -85,23 +159,34 @@ class Database:
     on_statement: Callable[[str], None] | None = field(default=None)
 
     async def rows(self, read: Read, scope: Scope, /, **parameters: Any) -> list[Record]:
-        """Run one read under a scope, in one round trip."""
+        """Run one read under a scope, in one round trip. Raises Hindered."""
         if self.on_statement:
             self.on_statement(read.sql)
-        values = read.values(parameters)
-        async with self.pool.acquire() as connection:
-            found: list[Any] = await connection.fetch(
-                read.scoped_sql, *values, scope.account_id, list(scope.account_ids), scope.reading
-            )
+        values = (*read.values(parameters), scope.account_id, list(scope.account_ids), scope.reading)
+        found: list[Any] = await connected(lambda: self.pool.fetch(read.scoped_sql, *values))
         return found
 
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator["Transaction"]:
-        """Open a transaction under a scope; leaving it commits, an exception rolls back."""
-        async with Transaction(self.engine, expire_on_commit=False, autoflush=False) as tx, tx.begin():
+        """Open a transaction under a scope; leaving it commits, an exception rolls back. Raises Hindered."""
+        with reached():
+            async with await self._begun(scope) as tx:
+                yield tx
+                await tx.commit()
+
+    async def _begun(self, scope: Scope) -> Transaction:
+        """Return a transaction that has its scope; a connection that broke while it lay in the pool is replaced."""
+        for is_last in (False, True):
+            tx = Transaction(self.engine, expire_on_commit=False, autoflush=False)
             tx.on_statement = self.on_statement
-            await tx.exec(select(func.greenroom_scope(scope.account_id, list(scope.account_ids), scope.reading)))
-            yield tx
+            try:
+                await tx.exec(select(func.greenroom_scope(scope.account_id, list(scope.account_ids), scope.reading)))
+                return tx
+            except BaseException as error:
+                await tx.close()
+                if is_last or not getattr(error, "connection_invalidated", False):
+                    raise
+        raise AssertionError("the last turn returns or raises")
 
     async def close(self) -> None:
         """Close both pools, waiting for what runs."""
@@ -128,6 +213,7 @@ async def connect(
         pool_size=writes_max,
         max_overflow=0,
         pool_timeout=10,
+        hide_parameters=True,  # an error quotes what it was given: nothing personal in logs
         connect_args={"server_settings": limits},
     )
     pool = await asyncpg.create_pool(

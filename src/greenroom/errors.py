@@ -186,6 +186,11 @@ def invalid(at: Path, words: Words, *, requirement: RequirementKind | None = Non
     return Invalid(at, requirement, words, tuple(values.items()))
 
 
+NO_TOKEN = Words(
+    "Say who you are: send an access token in the header Authorization: Bearer.",
+    "请先登录：在 Authorization: Bearer 请求头中发送访问令牌。",
+)
+
 # The words of `Invalid`, one entry for each way in which a value can be wrong.
 BLANK = Words("This is empty. Give at least one visible character.", "内容为空，请至少填写一个可见字符。")
 TOO_LONG = Words("At most {most} characters are allowed; this has {given}.", "最多 {most} 个字符，当前为 {given} 个。")

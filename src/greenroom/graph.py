@@ -21,7 +21,7 @@ from graphql import (
 )
 
 from greenroom.access import NOWHERE, STAFF, Key, Permission, scope
-from greenroom.context import Context, Info, Replay
+from greenroom.context import Context, Info, Replay, unauthenticated
 from greenroom.db import Read, Record, Scope
 from greenroom.errors import Problem, Refused, Stale, UserErrorCode
 from greenroom.law.announcement import line
@@ -373,6 +373,8 @@ def bad_argument(argument: str, message: str) -> GraphQLError:
 
 def lacking(info: Info, *permissions: Permission) -> GraphQLError:
     """Return the error of a query that needs one of these permissions: null alone would look like an empty answer."""
+    if not info.context.actor.subject:
+        return unauthenticated(info.context.language)
     names = " / ".join(permissions)
     words = f"需要 {names} 权限。" if info.context.language == "zh" else f"This needs the permission {names}."
     return GraphQLError(words, extensions={"code": "PERMISSION_DENIED", "permissions": [*permissions]})

@@ -12,6 +12,7 @@ a GET's mutation    405   METHOD_NOT_ALLOWED
 variables           400*  BAD_USER_INPUT
 budget              429   RATE_LIMITED                with Retry-After
 time                503   TIMEOUT
+database            503   UNAVAILABLE, BUSY           200 where part of the answer stands beside it
 our fault           200, or 500 where nothing can be answered: INTERNAL, with the errorId that the log has too
 
 * 200 for who takes application/json only: the specification keeps old clients working that way.
@@ -19,11 +20,9 @@ our fault           200, or 500 where nothing can be answered: INTERNAL, with th
 
 import asyncio
 import secrets
-import traceback
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from inspect import isawaitable
-from itertools import islice
 from typing import Any, Protocol, assert_never
 
 import strawberry
@@ -36,8 +35,10 @@ from structlog.typing import FilteringBoundLogger
 
 from greenroom.answers import NO_SUBSCRIPTION, Answer, Error, Voice
 from greenroom.cost import reading
+from greenroom.db import Hindered
 from greenroom.explorer import page
 from greenroom.limits import Exceeded, Limits, count_values
+from greenroom.logs import described, frames
 from greenroom.operations import ERRORS_MAX, Document, Operation, Operations, formatted
 from greenroom.rates import Budget, Exhausted
 from greenroom.requests import (
@@ -55,8 +56,6 @@ from greenroom.requests import (
 
 REFUSED_COST = 10  # points at least for what does not run, whoever read its document before
 FAULTS_LOGGED_MAX = 5  # of one answer
-CAUSES_LOGGED_MAX = 5
-FRAMES_LOGGED_MAX = 20
 
 
 class Caller(Protocol):
@@ -144,10 +143,13 @@ class GraphQLEndpoint:
         await answer(scope, receive, send)
 
     async def in_time(self, answering: Awaitable[Answer | Response], voice: Voice) -> Answer | Response:
-        """Return an answer that comes within the time allowed and masks what was our fault."""
+        """Return an answer that comes within the time allowed, tells a hindrance, and masks what was our fault."""
         try:
             async with asyncio.timeout(self._limits.time_s) as timer:
                 return await answering
+        except Hindered as hindrance:
+            self._warn(hindrance)
+            return voice.hindered(hindrance)
         except Exception as fault:
             if isinstance(fault, TimeoutError) and timer.expired():
                 return self._timed_out(voice)
@@ -232,13 +234,23 @@ class GraphQLEndpoint:
 
     def _sent(self, errors: Sequence[GraphQLError], voice: Voice) -> list[Error]:
         """Return errors as they are sent: what is the caller's to know, and the rest masked under one common id."""
-        is_callers = [_is_callers(error) for error in errors]
-        faults = [e.original_error or e for e, known in zip(errors, is_callers, strict=True) if not known]
+        others = [error.original_error or error for error in errors if not _is_callers(error)]
+        hindrances = {type(one): one for one in others if isinstance(one, Hindered)}
+        for hindrance in hindrances.values():
+            self._warn(hindrance)
+        faults = [one for one in others if not isinstance(one, Hindered)]
         masked = voice.masked(self._report(*faults)) if faults else {}
-        return [
-            formatted(error, "BAD_USER_INPUT") if known else dict(error.formatted) | masked
-            for error, known in zip(errors, is_callers, strict=True)
-        ]
+
+        def sent(error: GraphQLError) -> Error:
+            if _is_callers(error):
+                return formatted(error, "BAD_USER_INPUT")
+            hindrance = hindrances.get(type(error.original_error))  # type: ignore[arg-type]  # of any class
+            return dict(error.formatted) | (voice.hindrance(hindrance) if hindrance else masked)
+
+        return [sent(error) for error in errors]
+
+    def _warn(self, hindrance: Hindered) -> None:
+        self._log.warning("database hindered", code=hindrance.code, cause=type(hindrance.__cause__).__qualname__)
 
     def _timed_out(self, voice: Voice) -> Answer:
         error_id = secrets.token_hex(8)
@@ -248,16 +260,9 @@ class GraphQLEndpoint:
     def _report(self, *faults: BaseException) -> str:
         """Log the kind and the place of each fault, and return their id. Messages may quote what a caller sent."""
         error_id = secrets.token_hex(8)
-        places = {(type(fault), *_frames(fault)): fault for fault in faults}
+        places = {(type(fault), *frames(fault)): fault for fault in faults}
         for fault in list(places.values())[:FAULTS_LOGGED_MAX]:
-            chain = list(islice(_chain(fault), CAUSES_LOGGED_MAX))
-            self._log.error(
-                "request failed",
-                error_id=error_id,
-                code="INTERNAL",
-                exceptions=[f"{type(one).__module__}.{type(one).__qualname__}" for one in chain],
-                traceback=[_frames(one) for one in chain],
-            )
+            self._log.error("request failed", error_id=error_id, code="INTERNAL", **described(fault))
         return error_id
 
 
@@ -269,15 +274,3 @@ def _is_callers(error: GraphQLError) -> bool:
     if raised.extensions and "code" in raised.extensions:
         return True
     return any(not isinstance(node, FieldNode) for node in raised.nodes or ())
-
-
-def _frames(fault: BaseException) -> list[str]:
-    walked = list(traceback.walk_tb(fault.__traceback__))[-FRAMES_LOGGED_MAX:]
-    return [f"{f.f_globals.get('__name__')}:{line} {f.f_code.co_name}" for f, line in walked]
-
-
-def _chain(fault: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = fault
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__

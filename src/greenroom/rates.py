@@ -124,7 +124,7 @@ class RateLimiter:
         return self._budget(lease, cost, now)
 
     async def give_back(self, *, now: datetime | None = None) -> None:
-        """Return what lapsed leases left over, in one statement; without `now`, all leases. Call it every few seconds.
+        """Return what lapsed leases left over, in one statement; without `now`, all leases.
 
         The points of a lease that cannot be returned, as the database is away, lapse.
         """
@@ -136,6 +136,11 @@ class RateLimiter:
                 lease.points = 0.0  # whoever waits for this lease asks the bucket again
         if given := {actor_key: points for actor_key, points in given.items() if points > 0}:
             await self._pool.execute(_GIVE_BACK, list(given), list(given.values()), float(self._points))
+
+    async def tidy(self, *, now: datetime) -> None:
+        """Return what lapsed leases left over, and drop rows that say nothing. Call it every few seconds."""
+        await self.give_back(now=now)
+        await self.forget_full()
 
     async def forget_full(self) -> None:
         """Drop the rows of callers that were away long enough to have a full bucket again: no row means full."""

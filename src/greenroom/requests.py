@@ -31,11 +31,21 @@ class Refused:
 
 
 METHODS = "GET, HEAD, POST"
+NOWHERE = Refused(
+    404,
+    "NOT_FOUND",
+    Words("There is nothing at this address: GraphQL is at /graphql.", "此地址不存在，GraphQL 接口位于 /graphql。"),
+)
 METHOD = Refused(
     405,
     "METHOD_NOT_ALLOWED",
     Words("Send a POST, or a GET for queries.", "请使用 POST；查询也可使用 GET。"),
     {"allow": METHODS},
+)
+OTHER_METHOD = Refused(
+    405,
+    "METHOD_NOT_ALLOWED",
+    Words("Use another method here: see the header Allow.", "请改用其他请求方法，参见 Allow 响应头。"),
 )
 GET_MUTATION = Refused(
     405,
@@ -100,7 +110,7 @@ def refused_head(request: Request, media_type: str | None) -> Refused | None:
 async def asked_by(request: Request, *, bytes_max: int) -> Asked | Refused | Exceeded:
     """Return what a request asks for, from its body or a GET's query string, or why that cannot be read."""
     if request.method == "POST":
-        body = await _body(request, bytes_max=bytes_max)
+        body = await body_of(request, bytes_max=bytes_max)
         if isinstance(body, Exceeded):
             return body
         try:
@@ -118,7 +128,7 @@ async def asked_by(request: Request, *, bytes_max: int) -> Asked | Refused | Exc
     return _shaped(given | decoded)
 
 
-async def _body(request: Request, *, bytes_max: int) -> bytearray | Exceeded:
+async def body_of(request: Request, *, bytes_max: int) -> bytearray | Exceeded:
     """Read no further than the limit, whatever the caller announced. A body cut short ends as malformed JSON."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and len(declared) < 20 and int(declared) > bytes_max:

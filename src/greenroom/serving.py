@@ -8,7 +8,7 @@ import asyncpg
 import uvicorn
 from starlette.types import ASGIApp
 
-from greenroom import app, doctor
+from greenroom import app, doctor, logs
 from greenroom.db import connect
 from greenroom.demo.world import fill
 from greenroom.doctor import Finding, Level
@@ -66,6 +66,7 @@ def configured(served: ASGIApp, *, http: type[Heads] = Heads) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         access_log=False,
+        log_config=None,  # through ours, without what a message may quote
         log_level="warning",
         server_header=False,
         date_header=False,
@@ -80,7 +81,7 @@ def run(settings: Settings, *, url: str, sockets: Sequence[socket.socket], annou
 
     Raises SealingError or ValueError where keys or issuer can't be used.
     """
-    app.configure_logs(settings)
+    logs.configure(for_people=settings.is_demo)
     server = Announcing(configured(app.create(settings, database_url=url)), announce)
     try:
         server.run(sockets=list(sockets))

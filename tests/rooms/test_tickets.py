@@ -27,6 +27,12 @@ async def check(client: Client, ticket: Any) -> httpx.Response:
     return await client.http.post("/tickets/check", json={"ticket": ticket}, headers=client.headers())
 
 
+def code_of(answer: httpx.Response) -> str:
+    (error,) = answer.json()["errors"]
+    code: str = error["extensions"]["code"]
+    return code
+
+
 # Renewing
 
 
@@ -186,20 +192,37 @@ async def test_one_of_our_own_that_names_no_room_does_not_stand(world: World) ->
 async def test_other_permissions_are_not_told(world: World, permission: str) -> None:
     _, _, ticket = await on_air(world)
     answer = await check(world.staff(permission), ticket)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "PERMISSION_DENIED")
+    assert (answer.status_code, code_of(answer)) == (403, "PERMISSION_DENIED")
 
 
 async def test_neither_the_owner_nor_a_stranger_is_told(world: World) -> None:
     shop, _, ticket = await on_air(world)
-    for asking in (shop, world.anonymous()):
-        assert (await check(asking, ticket)).status_code == 403
+    assert (await check(shop, ticket)).status_code == 403
+    answer = await check(world.anonymous(), ticket)
+    assert (answer.status_code, code_of(answer)) == (401, "UNAUTHENTICATED")
+    assert answer.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"ticket": 7}', b"{", b'{"ticket": "' + b"x" * 20_000 + b'"}'])
 async def test_a_body_without_a_ticket_is_a_bad_request(world: World, body: bytes) -> None:
     media = world.staff("MEDIA")
-    answer = await media.http.post("/tickets/check", content=body, headers=media.headers())
-    assert answer.status_code == 400
+    headers = media.headers() | {"content-type": "application/json"}
+    answer = await media.http.post("/tickets/check", content=body, headers=headers)
+    too_large = len(body) > 16_384
+    assert (answer.status_code, code_of(answer)) == ((413, "LIMIT_EXCEEDED") if too_large else (400, "BAD_REQUEST"))
+
+
+async def test_what_a_form_can_send_is_no_question(world: World) -> None:
+    media = world.staff("MEDIA")
+    answer = await media.http.post("/tickets/check", data={"ticket": "x"}, headers=media.headers())
+    assert (answer.status_code, code_of(answer)) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+async def test_refusals_are_in_the_language_that_was_asked_for(world: World) -> None:
+    shop = await world.seller()
+    shop.language = "zh-CN"
+    answer = await check(shop, "x")
+    assert answer.json()["errors"][0]["message"].startswith("此操作需要")
 
 
 # While others hold the room
@@ -217,7 +240,7 @@ async def test_a_database_that_is_busy_is_said_so(world: World, boss: asyncpg.Co
     async with boss.transaction():
         await boss.execute("LOCK TABLE live_rooms IN ACCESS EXCLUSIVE MODE")
         answer = await check(world.staff("MEDIA"), ticket)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "BUSY")
+    assert (answer.status_code, code_of(answer)) == (503, "BUSY")
 
 
 # Ending by others
