@@ -71,6 +71,7 @@ LISTS = {
 SIGNS_PER_POINT, CHARACTERS_PER_POINT = 2, 250  # some 50 to 150 µs, as an object of an answer may take
 MUTATION = 10
 INTROSPECTION = 1_000
+PREVIEW = 1_000  # asks the law about every room ahead, whatever of it is shown
 COUNTS_KEPT = 16  # of one operation: clients ask for few page sizes
 
 _SIGNS = re.compile(r"\w+|[^\w\s,]")
@@ -154,7 +155,7 @@ class _Count:
         name = node.name.value
         if name in ("__schema", "__type"):
             return INTROSPECTION, 0
-        base = MUTATION if parent is self._price._mutation else 0
+        base = MUTATION if parent is self._price._mutation else PREVIEW if name == "admissionPolicyPreview" else 0
         definition = parent.fields.get(name) if is_object_type(parent) or is_interface_type(parent) else None
         returned = get_named_type(definition.type) if definition else None
         if definition is None or node.selection_set is None or not is_composite_type(returned):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple
 
-from greenroom.law.terms import RequirementKind
+from greenroom.law.terms import LiveRoomStatus, RequirementKind
 
 Path = tuple[str, ...]  # into the arguments of a mutation: ("input", "cast", "0", "location")
 
@@ -62,15 +62,16 @@ class Problem:
     words: ClassVar[Words]
     at: Path = ("input",)
     requirement: RequirementKind | None = None
+    sentence: Words | None = None  # where one says more than the code's own words
 
     def said(self, language: str) -> str:
         """Return the sentence for people, in `zh` or `en`."""
-        words, values = self.spoken()
-        return (words.zh if language == "zh" else words.en).format(**values)
+        words = self.sentence or self.words
+        return (words.zh if language == "zh" else words.en).format(**self.places())
 
-    def spoken(self) -> tuple[Words, dict[str, object]]:
-        """Return the sentence's words and what stands in their places."""
-        return self.words, {f.name: getattr(self, f.name) for f in fields(self)}
+    def places(self) -> dict[str, object]:
+        """Return what stands in the places of the sentence."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +80,15 @@ class Required(Problem):
     words = Words("This is required. Fill it in and send the form again.", "此项为必填项，请填写后重新提交。")
 
 
-WRONG_FORM = Words("This value has the wrong form.", "格式不正确。")
-
-
 @dataclass(frozen=True, slots=True)
 class Invalid(Problem):
-    sentence: Words = WRONG_FORM
     values: tuple[tuple[str, object], ...] = ()
     code = UserErrorCode.INVALID
+    words = Words("This value has the wrong form.", "格式不正确。")
 
-    def spoken(self) -> tuple[Words, dict[str, object]]:
-        """Return the words that this value calls for."""
-        return self.sentence, dict(self.values)
+    def places(self) -> dict[str, object]:
+        """Return the values that this sentence names."""
+        return dict(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +121,10 @@ class Stale(Problem):
 
 @dataclass(frozen=True, slots=True)
 class InvalidState(Problem):
-    state: str = ""
     code = UserErrorCode.INVALID_STATE
     words = Words(
-        "Not possible while it is {state}. Read it again to see what is possible now.",
-        "当前状态为 {state}，无法执行此操作，请刷新后查看。",
+        "Its present state does not allow this. Read it again to see what is possible now.",
+        "当前状态不支持此操作，请刷新后查看。",
     )
 
 
@@ -222,6 +219,31 @@ START_FAR = Words(
     "The start is more than {days} days ahead. Choose an earlier one.", "开播时间超过 {days} 天，请选择更早的时间。"
 )
 START_FIXED = Words("The broadcast runs: its start can't change any more.", "直播已开始，无法再修改开播时间。")
+ANCHOR_FORGOTTEN = Words(
+    "This anchor was taken off the list of those to pick. Add them anew.", "该主播已从可选列表中移除，请重新添加。"
+)
+REJECTED_FOR_GOOD = Words(
+    "This anchor was rejected for good and can't hand in again. Ask the platform's support.",
+    "该主播的认证已被最终驳回，不能再次提交，请联系平台客服。",
+)
+ATTEMPT_CLOSED = Words(
+    "This attempt was decided, replaced or taken back before. Read it again.",
+    "该认证已审核、已被替代或已撤回，请刷新查看。",
+)
+ROOM_IS = {
+    LiveRoomStatus.SCHEDULED: Words("The room is not on air. Go live first.", "直播间尚未开播，请先开播。"),
+    LiveRoomStatus.LIVE: Words("The room is on air. End the broadcast first.", "直播正在进行，请先结束直播。"),
+    LiveRoomStatus.ENDED: Words("The broadcast has ended. Create a new room.", "直播已结束，请新建直播间。"),
+    LiveRoomStatus.CANCELED: Words("The room was canceled. Create a new room.", "直播间已取消，请新建直播间。"),
+}
+JOIN_REFUSED = Words(
+    "With this cast the broadcast may not go on, so nothing was changed. Each blocker says what is missing.",
+    "更改后的参演名单不符合开播要求，更改未生效，请按各项提示补充。",
+)
+CUT = Words(
+    "This broadcast must end: no further ticket is given. Each blocker says why.",
+    "该直播须立即结束，不再签发新票据，原因见各项提示。",
+)
 LAUNCH_PUBLICITY = Words(
     "In the publicity window nothing is enforced. Choose a launch at its end or later: see publicityUntil.",
     "规则公示期内不得执行规则，请选择公示期结束之后的上线时间（见 publicityUntil）。",

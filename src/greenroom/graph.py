@@ -81,7 +81,10 @@ def read_id(value: str) -> tuple[str, Key]:
         return "", NOWHERE
     if len(raw) != ID_LENGTH or urlsafe_b64encode(raw).decode() != value:
         return "", NOWHERE
-    return TYPE_OF_BYTE.get(raw[0], ""), Key(UUID(bytes=raw[1:17]), UUID(bytes=raw[17:]))
+    kind, key = TYPE_OF_BYTE.get(raw[0], ""), Key(UUID(bytes=raw[1:17]), UUID(bytes=raw[17:]))
+    if kind == "Account" and key.account_id != key.id:  # one account has one id
+        return "", NOWHERE
+    return kind, key
 
 
 def key_of(kind: str, value: str) -> Key:
@@ -232,6 +235,8 @@ class InputError(UserError):
 class VersionConflict(UserError):
     """Someone else wrote first. Read again and retry."""
 
+    code: UserErrorCode
+    """STALE."""
     current_version: int
     """The object's version now."""
 

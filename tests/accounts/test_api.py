@@ -52,6 +52,9 @@ async def test_an_administrator_s_change_is_in_the_log_and_open_rooms_answer_by_
         if edge["node"]["action"] == "ACCOUNT_CHANGED"
     ]
     assert own["actorName"] == "Platform staff"  # that it was staff, not who
+    seen = (await world.staff("REVIEW").call("AccountLog", {"id": shop.account_id}))["account"]["auditEvents"]["edges"]
+    names = {edge["node"]["action"]: edge["node"]["actorName"] for edge in seen}
+    assert names["LIVE_ROOM_CREATED"] == "The account"  # that it was them, not who
     went = await shop.go_live(room["id"])
     assert went["admission"]["isAdmitted"]
 

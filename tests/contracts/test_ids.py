@@ -9,6 +9,8 @@ from house import contents
 from worlds import World, foreign
 
 from contracts.calls import MUTATIONS, QUERIES, caller, document, has, id_places, replaced, staged
+from greenroom.access import account_id_of
+from greenroom.graph import global_id, read_id
 
 KINDS = {
     "accountId": "Account",
@@ -93,3 +95,12 @@ async def test_the_cursor_of_another_account_opens_nothing(world: World) -> None
     shown = await own.shop.call("Rooms", {"accountId": own.account, "after": after})
     mine = {edge["node"]["id"] for edge in shown["account"]["liveRooms"]["edges"]}
     assert mine <= {own.room, own.live}
+
+
+async def test_an_account_has_one_id(world: World) -> None:
+    shop = await world.seller()
+    key = read_id(shop.account_id)[1]
+    alias = global_id("Account", key.account_id, account_id_of("nobody"))
+    assert await shop.ask("query($id: ID!) { node(id: $id) { id } }", {"id": alias}) == {"node": None}
+    (error,) = await shop.refused("AddAnchor", accountId=alias, anchor={"displayName": "Ana", "nationality": "ES"})
+    assert (error["code"], error["field"]) == ("NOT_FOUND", ["input", "accountId"])

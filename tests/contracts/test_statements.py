@@ -58,6 +58,14 @@ async def test_m1_a_room_with_anchors_picked(count: int, world: World, statement
     shop = await world.seller()
     cast = [picked(anchor_id) for anchor_id in await remembered(shop, count)]
     input = {"accountId": shop.account_id, "title": "T", "scheduledStartAt": world.tonight(), "cast": cast}
-    assert (
-        await counted(shop, statements, "CreateRoom", {"input": input | {"idempotencyKey": "m1"}}) == 10
-    )  # at most 12
+    asked = {"input": input | {"idempotencyKey": "m1"}}
+    assert await counted(shop, statements, "CreateRoom", asked) == 10  # at most 12
+
+
+@pytest.mark.parametrize("count", [1, 3, 20])
+async def test_m1_a_room_with_newcomers(count: int, world: World, statements: Statements) -> None:
+    shop = await world.seller()
+    cast = [newcomer(f"Anchor {i}") for i in range(count)]
+    input = {"accountId": shop.account_id, "title": "T", "scheduledStartAt": world.tonight(), "cast": cast}
+    asked = {"input": input | {"idempotencyKey": "m1"}}
+    assert await counted(shop, statements, "CreateRoom", asked) == 12  # at most 12

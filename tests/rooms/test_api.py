@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 from clients import Data, Shop, newcomer, picked
 from worlds import World, blocked, iso, ready
 
@@ -115,6 +116,14 @@ async def test_the_same_member_is_confirmed_once(world: World) -> None:
     member = {"castMemberId": room["cast"][0]["id"], "location": "OUTSIDE_CHINA"}
     (error,) = await shop.refused("ConfirmCast", liveRoomId=room["id"], members=[member, member])
     assert (error["code"], error["field"]) == ("INVALID", ["input", "members", "1", "castMemberId"])
+
+
+@pytest.mark.parametrize(("count", "code"), [(0, "REQUIRED"), (21, "INVALID")])
+async def test_as_many_members_are_confirmed_as_a_cast_can_have(world: World, count: int, code: str) -> None:
+    shop, _, _, room = await a_room_of_two(world)
+    member = {"castMemberId": room["cast"][0]["id"], "location": "OUTSIDE_CHINA"}
+    (error,) = await shop.refused("ConfirmCast", liveRoomId=room["id"], members=[member] * count)
+    assert (error["code"], error["field"]) == (code, ["input", "members"])
 
 
 async def test_the_place_confirmed_is_the_next_one_offered(world: World) -> None:  # A8

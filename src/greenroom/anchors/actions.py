@@ -13,7 +13,17 @@ from greenroom.access import Actor, Key, own
 from greenroom.accounts.tables import Account
 from greenroom.anchors.tables import Anchor
 from greenroom.db import Read, Transaction
-from greenroom.errors import NOTICE_UNKNOWN, InvalidState, NotFound, Path, Problem, Refused, Stale, invalid
+from greenroom.errors import (
+    ANCHOR_FORGOTTEN,
+    NOTICE_UNKNOWN,
+    InvalidState,
+    NotFound,
+    Path,
+    Problem,
+    Refused,
+    Stale,
+    invalid,
+)
 from greenroom.events.actions import record
 from greenroom.inforce import in_force
 from greenroom.law.policies import Policy
@@ -117,7 +127,7 @@ async def update_anchor(
 def stands(row: Anchor, expected_version: int | None) -> Refused | None:
     """Return the refusal of a change to an anchor that was forgotten or changed meanwhile."""
     if row.forgotten_at is not None:
-        return Refused.of(InvalidState(("input", "anchorId"), state="FORGOTTEN"))
+        return Refused.of(InvalidState(("input", "anchorId"), sentence=ANCHOR_FORGOTTEN))
     if expected_version not in (None, row.version):
         return Refused.of(Stale(("input", "expectedVersion"), current_version=row.version))
     return None

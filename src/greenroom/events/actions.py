@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    update,
 )
 from sqlalchemy import select as select_columns
 from sqlalchemy import table as lightweight
@@ -76,23 +78,10 @@ async def record(
 
     `detail` holds codes, ids and instants only. Holds the account's head until commit, so it comes last.
     """
-    subject = about if isinstance(about, Subject) else Subject.of(about)
-    account_id = subject.account_id
-    values = {
-        "account_id": account_id,
-        "action": action,
-        "subject_type": subject.kind,
-        "subject_id": subject.id,
-        "anchor_id": subject.anchor_id,
-        "actor": by.subject,
-        "actor_kind": kind_of(by, account_id),
-        "purpose": purpose,
-        "occurred_at": now,
-        "detail": detail,
-    }
+    values = told(action, about, by=by, now=now, purpose=purpose, detail=detail)
     await tx.flush()
     said = body(values)
-    first = upsert(EventHead).values(account_id=account_id, seq=1, hash=sha256(GENESIS + said).digest())
+    first = upsert(EventHead).values(account_id=values["account_id"], seq=1, hash=sha256(GENESIS + said).digest())
     head: Any = first.on_conflict_do_update(
         index_elements=["account_id"],
         set_={
@@ -110,6 +99,51 @@ async def record(
     )
     seq, link_hash = (await tx.exec(statement)).one()
     return Link(seq, link_hash)
+
+
+async def record_each(tx: Transaction, action: str, rows: Sequence[SQLModel], *, by: Actor, now: datetime) -> None:
+    """Append one event about each of an account's rows, in two statements whatever their number."""
+    if not rows:
+        return
+    events = [told(action, row, by=by, now=now) for row in rows]
+    await tx.flush()
+    account_id = events[0]["account_id"]
+    first = upsert(EventHead).values(account_id=account_id, seq=0, hash=GENESIS)
+    held: Any = first.on_conflict_do_update(index_elements=["account_id"], set_={"seq": EventHead.seq}).returning(
+        col(EventHead.seq), col(EventHead.hash)
+    )
+    seq, last = (await tx.exec(held)).one()
+    for event in events:
+        seq, last = seq + 1, sha256(last + body(event)).digest()
+        event |= {"seq": seq, "hash": last}
+    moved = update(EventHead).where(col(EventHead.account_id) == account_id).values(seq=seq, hash=last).cte("moved")
+    statement: Any = insert(Event).values(events).add_cte(moved)
+    await tx.exec(statement)
+
+
+def told(
+    action: str,
+    about: Subject | SQLModel,
+    *,
+    by: Actor,
+    now: datetime,
+    purpose: str | None = None,
+    detail: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Return the columns of an event, without its place in the chain."""
+    subject = about if isinstance(about, Subject) else Subject.of(about)
+    return {
+        "account_id": subject.account_id,
+        "action": action,
+        "subject_type": subject.kind,
+        "subject_id": subject.id,
+        "anchor_id": subject.anchor_id,
+        "actor": by.subject,
+        "actor_kind": kind_of(by, subject.account_id),
+        "purpose": purpose,
+        "occurred_at": now,
+        "detail": dict(detail),
+    }
 
 
 def kind_of(actor: Actor, account_id: UUID) -> ActorKind:

@@ -34,6 +34,8 @@ from greenroom.text import searched
 
 STAFF_NAME = {"en": "Platform staff", "zh": "平台工作人员"}
 SERVICE_NAME = {"en": "Platform service", "zh": "平台系统"}
+OWNER_NAME = {"en": "The account", "zh": "账号方"}
+SIDES = {ActorKind.OWNER: OWNER_NAME, ActorKind.STAFF: STAFF_NAME, ActorKind.SERVICE: SERVICE_NAME}
 
 
 @strawberry.type
@@ -69,12 +71,12 @@ class AuditEvent(Node):
 
 
 def actor_shown(row: Record, context: Context) -> str:
-    """Name the actor: an account sees its own people, and of the platform's only that it was the platform."""
+    """Name the actor: an account sees its own people, and of others only which side they were on."""
     actor = context.actor
     is_own = row["actor_kind"] == ActorKind.OWNER and acts_for(actor, row["account_id"])
     if is_own or may_see_who(actor):
         return str(row["actor"])
-    return (STAFF_NAME if row["actor_kind"] == ActorKind.STAFF else SERVICE_NAME)[context.language]
+    return SIDES[ActorKind(row["actor_kind"])][context.language]
 
 
 @strawberry.type

@@ -23,6 +23,9 @@ from greenroom.db import Read, Transaction
 from greenroom.errors import (
     CAST_REPEATS,
     CAST_TOO_LARGE,
+    CUT,
+    JOIN_REFUSED,
+    ROOM_IS,
     START_FAR,
     START_FIXED,
     START_PAST,
@@ -32,10 +35,11 @@ from greenroom.errors import (
     Path,
     Problem,
     Refused,
+    Required,
     Stale,
     invalid,
 )
-from greenroom.events.actions import Subject, digest, record
+from greenroom.events.actions import Subject, digest, record, record_each
 from greenroom.inforce import in_force
 from greenroom.law.admission import LiveEffect
 from greenroom.law.confirmation import confirmation_after
@@ -52,6 +56,7 @@ TITLE_LENGTH_MAX = 120
 CAST_SIZE_MAX = 20
 AHEAD_MAX = timedelta(days=366)
 ROOM, TITLE, START = ("input", "liveRoomId"), ("input", "title"), ("input", "scheduledStartAt")
+MEMBERS_AT = ("input", "members")
 SCHEDULED, LIVE, ENDED, CANCELED = (
     LiveRoomStatus.SCHEDULED,
     LiveRoomStatus.LIVE,
@@ -187,9 +192,8 @@ async def record_new(
     tx: Transaction, picks: Sequence[Pick], anchors: Sequence[Anchor], *, by: Actor, now: datetime
 ) -> None:
     """Leave the event of each anchor that a cast added to the roster."""
-    for pick, anchor in zip(picks, anchors, strict=True):
-        if isinstance(pick.anchor, NewAnchor):
-            await record(tx, "ANCHOR_CREATED", anchor, by=by, now=now)
+    new = [anchor for pick, anchor in zip(picks, anchors, strict=True) if isinstance(pick.anchor, NewAnchor)]
+    await record_each(tx, "ANCHOR_CREATED", new, by=by, now=now)
 
 
 async def update_room(
@@ -322,11 +326,15 @@ async def confirm_cast(
     room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED, LIVE))
     if isinstance(room, Refused):
         return room
+    if not confirmations:
+        return Refused.of(Required(MEMBERS_AT))
+    if len(confirmations) > CAST_SIZE_MAX:
+        return Refused.of(invalid(MEMBERS_AT, CAST_TOO_LARGE, most=CAST_SIZE_MAX, given=len(confirmations)))
     members = {m.id: m for m in await members_of(tx, room)}
     known = await locked(tx, room.account_id, [m.anchor_id for m in members.values()])
     problems, seen, has_moved = list[Problem](), set[UUID](), False
     for index, asked in enumerate(confirmations):
-        at = ("input", "members", str(index), "castMemberId")
+        at = (*MEMBERS_AT, str(index), "castMemberId")
         found = members.get(asked.member.id) if asked.member.account_id == room.account_id else None
         if found is None or found.id in seen:
             problems.append(invalid(at, CAST_REPEATS) if found else NotFound(at))
@@ -337,10 +345,8 @@ async def confirm_cast(
         known[found.anchor_id].last_location = asked.location
     if problems:
         return Refused(tuple(problems))
-    if not confirmations:
-        return room.id
     room.version += 1
-    verdict = await ask(tx, room, now=now, at=("input", "members")) if room.status is LIVE and has_moved else None
+    verdict = await ask(tx, room, now=now, at=MEMBERS_AT) if room.status is LIVE and has_moved else None
     if isinstance(verdict, Refused):
         return verdict
     await record(tx, "CAST_CONFIRMED", room, by=by, now=now, members=[str(c.member.id) for c in confirmations])
@@ -378,7 +384,11 @@ async def go_live(
 async def ask(tx: Transaction, room: LiveRoom, *, now: datetime, at: Path) -> Verdict | Refused:
     """Ask the law whether the room may start, or be joined, now."""
     verdict = await judged(tx, room, CAST_LOCKED, ACCOUNT_LOCKED, now=now, airs_at=room.started_at or now)
-    return verdict if verdict.is_admitted else Refused.of(NotAdmitted(at, verdict=verdict))
+    if verdict.is_admitted:
+        return verdict
+    if room.status is LIVE:
+        return Refused.of(NotAdmitted(at, verdict=verdict, sentence=JOIN_REFUSED))
+    return Refused.of(NotAdmitted(at, verdict=verdict))
 
 
 async def judged(
@@ -429,7 +439,7 @@ async def renew_ticket(tx: Transaction, key: Key, *, now: datetime) -> UUID | Re
         return room
     verdict = await judged(tx, room, CAST, ACCOUNT, now=now, airs_at=room.started_at or now)
     if verdict.live_effect is LiveEffect.CUT:
-        return Refused.of(NotAdmitted(ROOM, verdict=verdict))
+        return Refused.of(NotAdmitted(ROOM, verdict=verdict, sentence=CUT))
     record_id: UUID = (await tx.rows(NEWEST_RECORD, account_id=room.account_id, room_id=room.id))[0]["id"]
     return record_id
 
@@ -456,7 +466,7 @@ async def open_room(
     if isinstance(room, Refused):
         return room
     if room.status not in states:
-        return Refused.of(InvalidState(ROOM, state=room.status.value))
+        return Refused.of(InvalidState(ROOM, sentence=ROOM_IS[room.status]))
     if expected_version not in (None, room.version):
         return Refused.of(Stale(("input", "expectedVersion"), current_version=room.version))
     return room

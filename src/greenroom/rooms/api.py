@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from greenroom.access import ENDS_BROADCASTS, STAFF, Key, acts_for
 from greenroom.context import Context, Info, Once, Replay
 from greenroom.db import NOBODY, Record, Scope
-from greenroom.errors import NotAdmitted, Problem, Refused
+from greenroom.errors import NotAdmitted, Problem, Refused, UserErrorCode
 from greenroom.graph import (
     CountedConnection,
     Edge,
@@ -178,6 +178,8 @@ class Admission:
 class AdmissionRefused(UserError):
     """The room may not broadcast yet."""
 
+    code: UserErrorCode
+    """ADMISSION_REFUSED."""
     blockers: list[AdmissionBlocker]
     """All reasons, at least one."""
 

@@ -37,7 +37,9 @@ from greenroom.anchors.tables import Anchor, AnchorKey
 from greenroom.columns import INSTANT, table
 from greenroom.db import Read, Record, Transaction
 from greenroom.errors import (
+    ATTEMPT_CLOSED,
     NATIONALITY_DIFFERS,
+    REJECTED_FOR_GOOD,
     InvalidState,
     Problem,
     Refused,
@@ -212,7 +214,7 @@ def exhausted(past: Record, policy: Policy) -> Problem | None:
     """Say whether nothing more may be handed in: rejected for good, or attempts used up (A15, X10)."""
     at = ("input", "anchorId")
     if past["finals"]:
-        return InvalidState(at, state=VerificationStatus.REJECTED.value)
+        return InvalidState(at, sentence=REJECTED_FOR_GOOD)
     is_over = past["attempts"] >= policy.max_attempts or past["account_rejections"] >= ACCOUNT_REJECTIONS_MAX
     return TooManyAttempts(at) if is_over else None
 
@@ -364,7 +366,7 @@ async def cancel_verification(
         return Refused.of(Stale(("input", "expectedVersion"), current_version=found.version))
     was = found.status
     if not lifecycle.may(was, VerificationStatus.CANCELED):
-        return Refused.of(InvalidState(("input", "verificationId"), state=was.value))
+        return Refused.of(InvalidState(("input", "verificationId"), sentence=ATTEMPT_CLOSED))
     found.status, found.version = VerificationStatus.CANCELED, found.version + 1
     await record_status(tx, found, found.path, was=was, status=found.status, by=by, now=now)
     return found.id

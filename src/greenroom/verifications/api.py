@@ -186,6 +186,9 @@ class Verification(Node):
 class ContactVerification(Verification):
     """Non-Chinese anchors outside China."""
 
+    path: VerificationPath
+    """CONTACT."""
+
     @strawberry.field
     async def legal_name(self, info: Info) -> str | None:
         """Name as given; null once erased, and for staff: see `verificationReveal`."""
@@ -201,6 +204,10 @@ class ContactVerification(Verification):
 class PassportVisaVerification(Verification):
     """Non-Chinese anchors working in China."""
 
+    expires_at: Instant | None
+    """When it stops to admit: the earlier expiry of passport and visa."""
+    path: VerificationPath
+    """PASSPORT_VISA."""
     passport_expires_on: Day | None = None
     """Last day of the passport."""
     work_visa_expires_on: Day | None = None
@@ -223,6 +230,10 @@ class PassportVisaVerification(Verification):
 class TaobaoVerification(Verification):
     """Chinese anchors: face and name are checked in the Taobao app; this system stores only the outcome."""
 
+    path: VerificationPath
+    """TAOBAO_APP."""
+    submitted_at: Instant | None
+    """When the app reported completion."""
     session_status: TaobaoSessionStatus = TaobaoSessionStatus.PENDING
     """How far the app has come."""
     handoff_url: URL | None = None
