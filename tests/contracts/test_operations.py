@@ -1,10 +1,11 @@
 """The operations that our clients send, each valid against the schema and sent once with success."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from clients import definitions, document, newcomer, picked
+from clients import OPERATIONS, definitions, document, newcomer, picked
 from graphql import parse, validate
 from worlds import World
 
@@ -75,6 +76,12 @@ CASES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "AccountLog": lambda s: {"id": s.account},
 }
 BY_STAFF = {"RegisterAccount", "ActivatePolicy", "PreviewPolicy", "Accounts", "CurrentPolicy"}
+
+
+def test_the_guide_says_what_is_to_come() -> None:
+    guide = (OPERATIONS.parent / "docs" / "client.md").read_text()
+    told = guide[guide.index("Some of `operations/`") :].partition("**Errors.**")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == TO_COME
 
 
 def test_every_operation_is_sent_here_or_to_come() -> None:
