@@ -16,7 +16,7 @@ COMPILE = $(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11
 ALONE = $(BIN)/python -c 'import fcntl, subprocess, sys; held = open(sys.argv[1], "w"); \
 	fcntl.flock(held, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[2:]))'
 
-.PHONY: run test lint schema bench console bundle lock reset clean
+.PHONY: run test lint schema law bench console bundle lock reset clean
 
 # The shell becomes the server, so that a signal to make reaches it.
 run: $(VENV)/run.stamp
@@ -41,6 +41,10 @@ schema: $(VENV)/dev.stamp
 	$(BIN)/greenroom schema > $(VENV)/schema.graphql
 	mv $(VENV)/schema.graphql schema.graphql
 
+law: $(VENV)/dev.stamp
+	$(BIN)/python docs/law.py > $(VENV)/law.md
+	mv $(VENV)/law.md docs/law.md
+
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench
 
@@ -50,7 +54,7 @@ console: $(VENV)/run.stamp
 	@$(ALONE) $(VENV)/console.lock $(MAKE) --no-print-directory bundle || { touch $(VENV)/console.failed; exit 1; }
 
 bundle: $(VENV)/console.stamp
-	@$(BIN)/python -m greenroom.console_build
+	@$(BIN)/python console/build.py
 
 # For maintainers: resolve pyproject.toml anew, keeping versions that still fit; UPGRADE=--upgrade keeps none.
 lock: $(UV)

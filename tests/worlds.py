@@ -16,7 +16,7 @@ from greenroom.accounts.tables import Account
 from greenroom.anchors.tables import Anchor
 from greenroom.context import Services
 from greenroom.db import Database, Scope, Transaction
-from greenroom.graph import global_id, in_utc, read_id
+from greenroom.graph import global_id, read_id
 from greenroom.law.policies import ALIEXPRESS_2021
 from greenroom.law.terms import (
     BroadcastLocation,
@@ -27,6 +27,7 @@ from greenroom.law.terms import (
     VerificationPath,
     VerificationStatus,
 )
+from greenroom.scalars import in_utc
 from greenroom.settings import Settings
 from greenroom.tokens import DemoSigner
 from greenroom.verifications.actions import record_status, seal_of

@@ -13,7 +13,7 @@ from greenroom.explorer import SECURITY_HEADERS
 from greenroom.limits import Exceeded
 from greenroom.operations import Document, Invalid
 from greenroom.rates import Budget, Exhausted
-from greenroom.requests import GRAPHQL, JSON, Refused
+from greenroom.requests import GRAPHQL, JSON, HttpRefusal
 
 Error = dict[str, Any]
 
@@ -95,7 +95,7 @@ class Voice:
         """Answer a well-formed request whose operation does not run."""
         return Answer(400 if self.media_type == GRAPHQL else 200, self.media_type, _errors(*errors), budget=budget)
 
-    def refused(self, refused: Refused) -> Answer:
+    def refused(self, refused: HttpRefusal) -> Answer:
         """Answer a request that HTTP itself refuses."""
         return Answer(
             refused.status, self.media_type, _errors(self.error(refused.words, refused.code)), refused.headers

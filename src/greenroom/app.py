@@ -28,8 +28,7 @@ from greenroom.limits import Limits
 from greenroom.logs import described
 from greenroom.media import TicketCheck
 from greenroom.rates import Budget, Exhausted, RateLimiter
-from greenroom.requests import JSON, NOWHERE, OTHER_METHOD, language_of
-from greenroom.requests import Refused as Unreadable
+from greenroom.requests import JSON, NO_ADDRESS, OTHER_METHOD, HttpRefusal, language_of
 from greenroom.schema import build
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
@@ -87,7 +86,7 @@ class Held:
                 await self.limiter.give_back()
             await db.close()
 
-    async def context_for(self, request: Request) -> Context | Unreadable:
+    async def context_for(self, request: Request) -> Context | HttpRefusal:
         """Say who asks, or why they may not. Raises Hindered."""
         instant = self._clock()
         found = await self._tokens.actor(request.headers.get("authorization"), now=instant)
@@ -191,10 +190,10 @@ async def readiness(db: Database) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def refused_token(bad: BadToken) -> Unreadable:
+def refused_token(bad: BadToken) -> HttpRefusal:
     """Return the refusal of a caller whose token does not say who they are."""
     words = Words(en=bad.message("en"), zh=bad.message("zh"))
-    return Unreadable(bad.status, bad.code, words, {"www-authenticate": bad.challenge})
+    return HttpRefusal(bad.status, bad.code, words, {"www-authenticate": bad.challenge})
 
 
 async def elsewhere(request: Request, refused: Exception) -> Any:
@@ -202,5 +201,5 @@ async def elsewhere(request: Request, refused: Exception) -> Any:
     assert isinstance(refused, HTTPException)
     voice = Voice(JSON, language_of(request.headers.get("accept-language")))
     if refused.status_code == 404:
-        return voice.refused(NOWHERE)
+        return voice.refused(NO_ADDRESS)
     return voice.refused(replace(OTHER_METHOD, headers=refused.headers or {}))

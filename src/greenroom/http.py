@@ -47,7 +47,7 @@ from greenroom.requests import (
     HTML,
     JSON,
     Asked,
-    Refused,
+    HttpRefusal,
     asked_by,
     language_of,
     media_type_of,
@@ -111,7 +111,7 @@ class GraphQLEndpoint:
         self,
         schema: strawberry.Schema,
         *,
-        context_for: Callable[[Request], Awaitable[Caller | Refused | Response]],
+        context_for: Callable[[Request], Awaitable[Caller | HttpRefusal | Response]],
         limits: Limits,
         spend: Spend,
         introspection: bool,
@@ -159,7 +159,7 @@ class GraphQLEndpoint:
         context = await self._context_for(request)
         if isinstance(context, Response):
             return context
-        if isinstance(context, Refused):
+        if isinstance(context, HttpRefusal):
             return voice.refused(context)
         asked = await asked_by(request, bytes_max=self._limits.body_bytes)
         await context.begin()
@@ -167,7 +167,7 @@ class GraphQLEndpoint:
         match asked:
             case Asked():
                 return await self._operate(asked, context, voice, method=request.method)
-            case Refused():
+            case HttpRefusal():
                 return voice.refused(asked)
             case Exceeded():
                 return voice.too_large(asked)

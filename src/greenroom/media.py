@@ -12,17 +12,17 @@ from greenroom.access import NOWHERE, Permission
 from greenroom.answers import Answer, Voice
 from greenroom.context import Context
 from greenroom.errors import NO_TOKEN, InvalidState, NotAdmitted, Refused, Words
-from greenroom.graph import in_utc, key_of
+from greenroom.graph import key_of
 from greenroom.limits import Exceeded
-from greenroom.requests import CONTENT_TYPE, JSON, body_of, is_json, language_of
-from greenroom.requests import Refused as Unreadable
+from greenroom.requests import CONTENT_TYPE, JSON, HttpRefusal, body_of, is_json, language_of
 from greenroom.rooms import actions as rooms
+from greenroom.scalars import in_utc
 from greenroom.tickets import BadTicket
 
 BYTES_MAX = 16_384
-NO_TICKET = Unreadable(400, "BAD_REQUEST", Words('Send {{"ticket": "…"}}.', '请发送 {{"ticket": "…"}}。'))
-ANONYMOUS = Unreadable(401, "UNAUTHENTICATED", NO_TOKEN, {"www-authenticate": "Bearer"})
-FORBIDDEN = Unreadable(
+NO_TICKET = HttpRefusal(400, "BAD_REQUEST", Words('Send {{"ticket": "…"}}.', '请发送 {{"ticket": "…"}}。'))
+ANONYMOUS = HttpRefusal(401, "UNAUTHENTICATED", NO_TOKEN, {"www-authenticate": "Bearer"})
+FORBIDDEN = HttpRefusal(
     403,
     "PERMISSION_DENIED",
     Words("This needs a token with the permission MEDIA.", "此操作需要具有 MEDIA 权限的访问令牌。"),
@@ -40,7 +40,7 @@ class TicketCheck:
     def __init__(
         self,
         *,
-        context_for: Callable[[Request], Awaitable[Context | Unreadable]],
+        context_for: Callable[[Request], Awaitable[Context | HttpRefusal]],
         in_time: Callable[[Awaitable[Answer | Response], Voice], Awaitable[Answer | Response]],
     ) -> None:
         self._context_for = context_for
@@ -57,7 +57,7 @@ class TicketCheck:
         if not is_json(request.headers.get("content-type", "")):
             return voice.refused(CONTENT_TYPE)
         context = await self._context_for(request)
-        if isinstance(context, Unreadable):
+        if isinstance(context, HttpRefusal):
             return voice.refused(context)
         if not context.actor.subject:
             return voice.refused(ANONYMOUS)

@@ -21,7 +21,7 @@ _HEADER_LENGTH_MAX = 1_000  # what stands behind it is not read: the caches belo
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class HttpRefusal:
     """A request that HTTP itself refuses: the sentence says what to do instead."""
 
     status: int
@@ -31,45 +31,45 @@ class Refused:
 
 
 METHODS = "GET, HEAD, POST"
-NOWHERE = Refused(
+NO_ADDRESS = HttpRefusal(
     404,
     "NOT_FOUND",
     Words("There is nothing at this address: GraphQL is at /graphql.", "此地址不存在，GraphQL 接口位于 /graphql。"),
 )
-METHOD = Refused(
+METHOD = HttpRefusal(
     405,
     "METHOD_NOT_ALLOWED",
     Words("Send a POST, or a GET for queries.", "请使用 POST；查询也可使用 GET。"),
     {"allow": METHODS},
 )
-OTHER_METHOD = Refused(
+OTHER_METHOD = HttpRefusal(
     405,
     "METHOD_NOT_ALLOWED",
     Words("Use another method here: see the header Allow.", "请改用其他请求方法，参见 Allow 响应头。"),
 )
-GET_MUTATION = Refused(
+GET_MUTATION = HttpRefusal(
     405,
     "METHOD_NOT_ALLOWED",
     Words("GET is for queries alone: send this operation by POST.", "GET 仅可用于查询，此操作请使用 POST。"),
     {"allow": "POST"},
 )
-ACCEPT = Refused(
+ACCEPT = HttpRefusal(
     406,
     "NOT_ACCEPTABLE",
     Words(f"Answers come as {GRAPHQL} or {JSON}, in UTF-8.", f"响应格式为 {GRAPHQL} 或 {JSON}，编码为 UTF-8。"),
 )
-CONTENT_TYPE = Refused(
+CONTENT_TYPE = HttpRefusal(
     415,
     "UNSUPPORTED_MEDIA_TYPE",
     Words(f"Send the request as {JSON} in UTF-8.", f"请以 UTF-8 编码的 {JSON} 发送请求。"),
     {"accept-post": JSON},
 )
-NOT_JSON = Refused(
+NOT_JSON = HttpRefusal(
     400,
     "BAD_REQUEST",
     Words("The request is not complete, well-formed JSON in UTF-8.", "请求内容不是完整、合法的 UTF-8 编码 JSON。"),
 )
-BATCH = Refused(
+BATCH = HttpRefusal(
     400,
     "BATCHING_UNSUPPORTED",
     Words(
@@ -77,7 +77,7 @@ BATCH = Refused(
         "每个请求仅支持一个操作；多个操作请分多次请求，或合并为同一操作的多个字段。",
     ),
 )
-SHAPE = Refused(
+SHAPE = HttpRefusal(
     400,
     "BAD_REQUEST",
     Words(
@@ -96,7 +96,7 @@ class Asked:
     variables: dict[str, Any] | None
 
 
-def refused_head(request: Request, media_type: str | None) -> Refused | None:
+def refused_head(request: Request, media_type: str | None) -> HttpRefusal | None:
     """Return why a request is refused before its body is read; `media_type` is what was negotiated."""
     if request.method not in ("GET", "HEAD", "POST"):
         return METHOD
@@ -107,7 +107,7 @@ def refused_head(request: Request, media_type: str | None) -> Refused | None:
     return None
 
 
-async def asked_by(request: Request, *, bytes_max: int) -> Asked | Refused | Exceeded:
+async def asked_by(request: Request, *, bytes_max: int) -> Asked | HttpRefusal | Exceeded:
     """Return what a request asks for, from its body or a GET's query string, or why that cannot be read."""
     if request.method == "POST":
         body = await body_of(request, bytes_max=bytes_max)
@@ -146,7 +146,7 @@ async def body_of(request: Request, *, bytes_max: int) -> bytearray | Exceeded:
     return body
 
 
-def _shaped(given: object) -> Asked | Refused:
+def _shaped(given: object) -> Asked | HttpRefusal:
     if isinstance(given, list):
         return BATCH
     if not isinstance(given, dict):

@@ -25,16 +25,19 @@ from greenroom.anchors.api import AnchorMutations
 from greenroom.context import Info
 from greenroom.events.api import EventQueries
 from greenroom.executor import Executor
-from greenroom.graph import SCALARS, InputError, Instant, Node, VersionConflict, bad_argument, node_of, read_id
+from greenroom.graph import Node, bad_argument, node_of, read_id
+from greenroom.payloads import InputError, VersionConflict
 from greenroom.policies.api import PolicyMutations, PolicyQueries
-from greenroom.rooms.api import AdmissionRecord, AdmissionRefused, RoomMutations
+from greenroom.rooms.admission import AdmissionRecord, AdmissionRefused
+from greenroom.rooms.mutations import RoomMutations
+from greenroom.scalars import SCALARS, Instant
 from greenroom.verifications.api import (
     ContactVerification,
     PassportVisaVerification,
     TaobaoVerification,
-    VerificationMutations,
     VerificationQueries,
 )
+from greenroom.verifications.mutations import VerificationMutations
 
 NODES_MAX = 100
 

@@ -23,7 +23,7 @@ from greenroom.law.requirements import OPTIONAL, kinds
 from greenroom.law.terms import VerificationPath
 from greenroom.paging import CURSOR_LENGTH_MAX
 from greenroom.requests import GRAPHQL, JSON
-from greenroom.rooms.actions import CAST_SIZE_MAX
+from greenroom.rooms.cast import CAST_SIZE_MAX
 from greenroom.schema import build
 from greenroom.sealing import _IGNORABLE
 from greenroom.text import JOINERS, SELECTORS, folded

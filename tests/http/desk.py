@@ -22,7 +22,7 @@ from greenroom.heads import Heads
 from greenroom.http import GraphQLEndpoint
 from greenroom.limits import Limits
 from greenroom.rates import Budget, Exhausted
-from greenroom.requests import GRAPHQL, Refused, language_of
+from greenroom.requests import GRAPHQL, HttpRefusal, language_of
 from greenroom.serving import configured
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ class Desk:
     left: int = LIMIT
     spent: list[int] = field(default_factory=list)
     logger: CapturingLogger = field(default_factory=CapturingLogger)
-    context_for: Callable[[Request], Awaitable[Context | Refused]] | None = None
+    context_for: Callable[[Request], Awaitable[Context | HttpRefusal]] | None = None
 
     async def spend(self, actor_key: str, cost: int) -> Budget | Exhausted:
         self.spent.append(cost)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from console.build import BuildFailed, build
 from desk import Desk
 from graphql import OperationDefinitionNode, parse
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from greenroom import explorer
-from greenroom.console_build import BuildFailed, build
 
 CONSOLE = Path(__file__).parents[2] / "console"
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

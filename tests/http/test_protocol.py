@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from greenroom.cost import reading
 from greenroom.errors import Words
-from greenroom.requests import GRAPHQL, HTML, JSON, Refused, language_of, media_type_of
+from greenroom.requests import GRAPHQL, HTML, JSON, HttpRefusal, language_of, media_type_of
 
 MUTATION = "mutation { touch }"
 
@@ -219,9 +219,9 @@ async def test_ten_megabytes_over_a_real_connection_get_an_answer_and_harm_nobod
 
 
 async def test_who_may_not_ask_is_answered_before_the_body_is_read(desk: Desk) -> None:
-    async def stranger(request: Request) -> Refused:
+    async def stranger(request: Request) -> HttpRefusal:
         words = Words("Who are you?", "请先登录。")
-        return Refused(401, "UNAUTHENTICATED", words, {"www-authenticate": "Bearer"})
+        return HttpRefusal(401, "UNAUTHENTICATED", words, {"www-authenticate": "Bearer"})
 
     desk.context_for = stranger
     headers = {"content-type": JSON, "accept-language": "zh"}

@@ -7,31 +7,13 @@ import strawberry
 
 from greenroom.access import STAFF, Permission, account_id_of
 from greenroom.accounts import actions
+from greenroom.connections import After, Before, CountedConnection, Edge, First, Last, Search, read_page
 from greenroom.context import Context, Info
 from greenroom.db import NOBODY, Record, Scope
-from greenroom.errors import Refused
-from greenroom.graph import (
-    After,
-    Before,
-    CountedConnection,
-    CountryCode,
-    Edge,
-    First,
-    Instant,
-    Last,
-    Node,
-    Payload,
-    Search,
-    given,
-    global_id,
-    home,
-    key_of,
-    lacking,
-    read_page,
-    user_errors,
-)
-from greenroom.law.policies import InForce
+from greenroom.graph import Node, given, global_id, home, key_of, lacking
 from greenroom.law.terms import AccountKind, LiveRoomStatus
+from greenroom.payloads import Payload, changed
+from greenroom.scalars import CountryCode, Instant
 from greenroom.text import pattern, searched
 
 if TYPE_CHECKING:
@@ -87,7 +69,9 @@ class Account(Node):
     @strawberry.field
     def console(self, info: Info) -> ConsoleAccess:
         """What the console may do: broadcast, or only authenticate and read."""
-        return console_of(self.row, info.context.in_force, info.context)
+        context, is_first = info.context, self.row["first_submitted_at"] is None
+        is_closed = is_first and context.in_force.is_enforced(context.now)  # but to authenticate and read (A11, R28)
+        return ConsoleAccess(can_broadcast=not is_closed, needs_first_authentication=is_first)
 
     @strawberry.field
     async def remembered_anchors(
@@ -146,14 +130,6 @@ class Account(Node):
     ) -> Annotated["AuditEventConnection", strawberry.lazy("greenroom.events.api")]:
         """Entries about this account."""
         return await home("events").account_page(info, self.row["account_id"], (first, after, last, before))
-
-
-def console_of(row: Record, in_force: InForce, context: Context) -> ConsoleAccess:
-    """Say what the console may do. Without authentication it is open to authenticate and read (A11, R28)."""
-    is_first = row["first_submitted_at"] is None
-    return ConsoleAccess(
-        can_broadcast=not (is_first and in_force.is_enforced(context.now)), needs_first_authentication=is_first
-    )
 
 
 @strawberry.type
@@ -270,9 +246,7 @@ class AccountQueries:
             listing, values = actions.FOUND, {"pattern": pattern(text), "external_id": searched(text)}
         found = await read_page(info, listing, (first, after, last, before), Scope(reading="accounts"), **values)
         nodes = [Account.of(row) for row in found.part.rows]
-        return AccountConnection(
-            edges=found.edges(AccountEdge, nodes), nodes=nodes, page_info=found.page_info, total_count=found.total
-        )
+        return found.counted(AccountConnection, AccountEdge, nodes)
 
     @strawberry.field
     def viewer(self, info: Info) -> Viewer | None:
@@ -291,7 +265,9 @@ class AccountMutations:
     async def account_register(self, info: Info, input: AccountRegisterInput) -> AccountRegisterPayload | None:
         """Registers or updates an account, by the platform's own id. Requires ADMINISTER."""
         context = info.context
-        outcome = await context.perform(
+        account, problems = await changed(
+            info,
+            lambda info, key: load(info, key.account_id),
             lambda tx: actions.register_account(
                 tx,
                 external_id=input.external_id,
@@ -304,8 +280,4 @@ class AccountMutations:
             account_id=account_id_of(input.external_id),
             also=frozenset({Permission.ADMINISTER}),
         )
-        match outcome:
-            case Refused():
-                return AccountRegisterPayload(user_errors=user_errors(outcome, info))
-            case _:
-                return AccountRegisterPayload(account=await load(info, account_id_of(input.external_id)))
+        return AccountRegisterPayload(account=account, user_errors=problems)

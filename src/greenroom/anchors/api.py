@@ -9,31 +9,14 @@ from uuid_utils.compat import uuid7
 from greenroom.access import Key
 from greenroom.anchors import actions
 from greenroom.anchors.actions import NewAnchor
+from greenroom.connections import After, Before, CountedConnection, Edge, Ends, First, Found, Last
 from greenroom.context import Info, Once
 from greenroom.db import Record
 from greenroom.errors import Refused
-from greenroom.graph import (
-    After,
-    Before,
-    CountedConnection,
-    CountryCode,
-    Edge,
-    Ends,
-    First,
-    Found,
-    Instant,
-    Last,
-    Node,
-    Payload,
-    batch_of,
-    given,
-    global_id,
-    home,
-    key_of,
-    made,
-    user_errors,
-)
+from greenroom.graph import Node, batch_of, given, global_id, home, key_of
 from greenroom.law.terms import BroadcastLocation
+from greenroom.payloads import Payload, changed, user_errors
+from greenroom.scalars import CountryCode, Instant
 
 if TYPE_CHECKING:
     from greenroom.accounts.api import Account
@@ -170,7 +153,7 @@ class RememberedAnchorEdge(Edge[Anchor]):
             node=node,
             remembered_at=row["remembered_at"],
             last_appeared_at=row["last_appeared_at"],
-            last_location=location(row["last_location"]),
+            last_location=BroadcastLocation(row["last_location"]) if row["last_location"] else None,
         )
 
 
@@ -182,25 +165,17 @@ class RememberedAnchorConnection(CountedConnection[Anchor, RememberedAnchorEdge]
 async def roster_page(info: Info, account_id: UUID, ends: Ends, search: str | None) -> AnchorConnection:
     """Answer a page of the roster, by name."""
     verifications = home("verifications")
-    found: Found = await verifications.anchors_page(info, account_id, ends, verifications.actions.ROSTER, search)
+    found: Found = await verifications.anchors_page(info, account_id, ends, verifications.reads.ROSTER, search)
     nodes = [Anchor.of(row) for row in found.part.rows]
-    return AnchorConnection(
-        edges=found.edges(AnchorEdge, nodes), nodes=nodes, page_info=found.page_info, total_count=found.total
-    )
+    return found.counted(AnchorConnection, AnchorEdge, nodes)
 
 
 async def remembered_page(info: Info, account_id: UUID, ends: Ends, search: str | None) -> RememberedAnchorConnection:
     """Answer a page of the remembered anchors, most recently used first."""
     verifications = home("verifications")
-    found: Found = await verifications.anchors_page(info, account_id, ends, verifications.actions.REMEMBERED, search)
+    found: Found = await verifications.anchors_page(info, account_id, ends, verifications.reads.REMEMBERED, search)
     nodes = [Anchor.of(row) for row in found.part.rows]
-    edges = found.edges(RememberedAnchorEdge.of, nodes)
-    return RememberedAnchorConnection(edges=edges, nodes=nodes, page_info=found.page_info, total_count=found.total)
-
-
-def location(stored: str | None) -> BroadcastLocation | None:
-    """Read a place."""
-    return BroadcastLocation(stored) if stored else None
+    return found.counted(RememberedAnchorConnection, RememberedAnchorEdge.of, nodes)
 
 
 @strawberry.input
@@ -329,23 +304,24 @@ class AnchorMutations:
         """Adds an anchor to an account's roster, before any room names it."""
         context, new_id = info.context, uuid7()
         account_id = key_of("Account", input.account_id).account_id
-        once = Once.of(input.idempotency_key, ["anchorCreate", strawberry.asdict(input)], new_id)
-        outcome = await context.perform(
+        anchor, problems = await changed(
+            info,
+            load,
             lambda tx: actions.create_anchor(
                 tx, account_id, id=new_id, new=input.anchor.new(), by=context.actor, now=context.now
             ),
             account_id=account_id,
-            once=once,
+            once=Once.of(input.idempotency_key, ["anchorCreate", strawberry.asdict(input)], new_id),
         )
-        if isinstance(outcome, Refused):
-            return AnchorCreatePayload(user_errors=user_errors(outcome, info))
-        return AnchorCreatePayload(anchor=await load(info, Key(account_id, made(outcome))))
+        return AnchorCreatePayload(anchor=anchor, user_errors=problems)
 
     @strawberry.mutation
     async def anchor_update(self, info: Info, input: AnchorUpdateInput) -> AnchorUpdatePayload | None:
         """Changes what an account knows of an anchor; a new nationality may need another path."""
         context, key = info.context, key_of("Anchor", input.anchor_id)
-        outcome = await context.perform(
+        anchor, problems = await changed(
+            info,
+            load,
             lambda tx: actions.update_anchor(
                 tx,
                 key,
@@ -357,9 +333,7 @@ class AnchorMutations:
             ),
             account_id=key.account_id,
         )
-        if isinstance(outcome, Refused):
-            return AnchorUpdatePayload(user_errors=user_errors(outcome, info))
-        return AnchorUpdatePayload(anchor=await load(info, key))
+        return AnchorUpdatePayload(anchor=anchor, user_errors=problems)
 
     @strawberry.mutation
     async def anchor_forget(self, info: Info, input: AnchorForgetInput) -> AnchorForgetPayload | None:
@@ -379,12 +353,12 @@ class AnchorMutations:
     async def anchor_consent_give(self, info: Info, input: AnchorConsentGiveInput) -> AnchorConsentGivePayload | None:
         """Records that the anchor agreed to a privacy notice; nothing sensitive is taken before."""
         context, key = info.context, key_of("Anchor", input.anchor_id)
-        outcome = await context.perform(
+        anchor, problems = await changed(
+            info,
+            load,
             lambda tx: actions.give_consent(
                 tx, key, notice_version=input.notice_version, by=context.actor, now=context.now
             ),
             account_id=key.account_id,
         )
-        if isinstance(outcome, Refused):
-            return AnchorConsentGivePayload(user_errors=user_errors(outcome, info))
-        return AnchorConsentGivePayload(anchor=await load(info, key))
+        return AnchorConsentGivePayload(anchor=anchor, user_errors=problems)

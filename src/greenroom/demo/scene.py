@@ -31,7 +31,8 @@ from greenroom.law.terms import (
     VerificationPath,
     VerificationStatus,
 )
-from greenroom.rooms.actions import Pick, create_room, end_room, go_live
+from greenroom.rooms.actions import create_room, end_room, go_live
+from greenroom.rooms.cast import Pick
 from greenroom.verifications.actions import (
     Begun,
     ContactEvidence,

@@ -8,28 +8,14 @@ from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from greenroom.access import Key, Permission, acts_for
+from greenroom.connections import After, Before, Connection, Edge, Ends, First, Last, read_page
 from greenroom.context import Context, Info
 from greenroom.db import Read, Record, Scope
 from greenroom.events.actions import may_see_who
 from greenroom.events.tables import ActorKind, Event
-from greenroom.graph import (
-    After,
-    Before,
-    Connection,
-    Edge,
-    Ends,
-    First,
-    Instant,
-    Last,
-    Node,
-    given,
-    global_id,
-    lacking,
-    node_of,
-    read_page,
-    sight,
-)
+from greenroom.graph import Node, given, global_id, lacking, node_of, sight
 from greenroom.paging import Listing
+from greenroom.scalars import Instant
 from greenroom.text import searched
 
 STAFF_NAME = {"en": "Platform staff", "zh": "平台工作人员"}

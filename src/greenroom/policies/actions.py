@@ -15,14 +15,14 @@ from greenroom.accounts.tables import Account
 from greenroom.anchors.actions import IDS
 from greenroom.columns import INSTANT
 from greenroom.db import Database, Read, Record, Scope, Transaction
-from greenroom.errors import LAUNCH_PUBLICITY, POLICY_UNKNOWN, Refused, Stale, invalid
+from greenroom.errors import LAUNCH_PUBLICITY, POLICY_UNKNOWN, Problem, Refused, Stale, invalid
 from greenroom.events.actions import Subject, record
 from greenroom.inforce import PolicyInForce
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW, PACKS, InForce
 from greenroom.law.terms import LiveRoomStatus
 from greenroom.rooms.gate import Verdict, by_anchor, cast, judge, planned
 from greenroom.rooms.tables import CastMember, LiveRoom
-from greenroom.verifications.actions import gate_candidates
+from greenroom.verifications.reads import gate_candidates
 
 PREVIEW = Scope(reading="policy_preview")
 ROOMS_MAX = 10_000
@@ -49,7 +49,7 @@ async def activate_policy(
     return row.revision
 
 
-def wrong(name: str, launch_at: datetime | None) -> Any:
+def wrong(name: str, launch_at: datetime | None) -> Problem | None:
     """Say what is wrong with a pack and a launch."""
     pack = PACKS.get(name)
     if pack is None:

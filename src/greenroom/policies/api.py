@@ -1,42 +1,28 @@
 """The GraphQL face of the policy in force."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 from uuid import UUID
 
 import strawberry
 
 from greenroom.access import PLATFORM, Key, Permission
+from greenroom.connections import After, Connection, Edge, First, Found, page_of
 from greenroom.context import Context, Info
 from greenroom.errors import Refused
-from greenroom.graph import (
-    After,
-    Connection,
-    Edge,
-    First,
-    Found,
-    Instant,
-    Node,
-    Payload,
-    RuleBasis,
-    bad_argument,
-    given,
-    global_id,
-    home,
-    instant,
-    lacking,
-    page_of,
-    user_errors,
-)
+from greenroom.graph import Node, RuleBasis, bad_argument, given, global_id, home, lacking
 from greenroom.law.notices import notice
 from greenroom.law.paths import Cell, cells
 from greenroom.law.policies import PACKS, InForce, knobs
 from greenroom.law.terms import AccountKind, BroadcastLocation, PolicyPhase, VerificationPath
 from greenroom.paging import Slice, cursor_of
+from greenroom.payloads import Payload, user_errors
 from greenroom.policies import actions
+from greenroom.scalars import Instant, instant
 
 if TYPE_CHECKING:
-    from greenroom.rooms.api import Admission, LiveRoom
+    from greenroom.rooms.admission import Admission
+    from greenroom.rooms.api import LiveRoom
 
 ROOMS = strawberry.lazy("greenroom.rooms.api")
 
@@ -285,7 +271,7 @@ class PolicyMutations:
         """Puts a policy in force and sets or clears its launch; `admissionPolicyPreview` shows the effects before.
         Requires ADMINISTER."""
         context = info.context
-        outcome: Any = await context.perform(
+        outcome = await context.perform(
             lambda tx: actions.activate_policy(
                 tx,
                 name=input.name,

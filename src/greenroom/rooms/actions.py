@@ -3,22 +3,19 @@
 Locks, always in this order: the room, the anchors of its cast by id, the account, the policy, the log's head.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, delete, update
-from sqlalchemy import select as select_columns
-from sqlmodel import col, select
+from sqlalchemy import Uuid, bindparam, update
+from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from greenroom.access import Actor, Key, acts_for, own
 from greenroom.accounts.tables import Account
-from greenroom.anchors.actions import IDS, NewAnchor, drawn, locked
+from greenroom.anchors.actions import locked
 from greenroom.anchors.tables import Anchor
-from greenroom.columns import table
 from greenroom.db import Read, Transaction
 from greenroom.errors import (
     CAST_REPEATS,
@@ -39,21 +36,20 @@ from greenroom.errors import (
     Stale,
     invalid,
 )
-from greenroom.events.actions import Subject, digest, record, record_each
+from greenroom.events.actions import Subject, digest, record
 from greenroom.inforce import in_force
 from greenroom.law.admission import LiveEffect
-from greenroom.law.confirmation import confirmation_after
 from greenroom.law.evidence import freeze
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW
-from greenroom.law.terms import BroadcastLocation, EndReason, LiveRoomStatus
-from greenroom.paging import Listing
+from greenroom.law.terms import EndReason, LiveRoomStatus
+from greenroom.rooms.cast import CAST_SIZE_MAX, Confirmation, Pick, member, members_of, picked, recast, record_new
 from greenroom.rooms.gate import CAST, CAST_LOCKED, Verdict, by_anchor, judge
+from greenroom.rooms.reads import ACCOUNT, ACCOUNT_LOCKED, NEWEST_RECORD
 from greenroom.rooms.tables import AdmissionRecord, CastMember, LiveRoom
 from greenroom.text import one_line
-from greenroom.verifications.actions import GATE_CANDIDATES
+from greenroom.verifications.reads import GATE_CANDIDATES
 
 TITLE_LENGTH_MAX = 120
-CAST_SIZE_MAX = 20
 AHEAD_MAX = timedelta(days=366)
 ROOM, TITLE, START = ("input", "liveRoomId"), ("input", "title"), ("input", "scheduledStartAt")
 MEMBERS_AT = ("input", "members")
@@ -66,32 +62,11 @@ SCHEDULED, LIVE, ENDED, CANCELED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
-    """A place in a cast, as asked for: who, and where they will stand."""
-
-    anchor: Key | NewAnchor
-    location: BroadcastLocation
-
-
-@dataclass(frozen=True, slots=True)
 class Went:
     """A room on air: the law's answer, and the record that a ticket names."""
 
     verdict: Verdict
     record_id: UUID
-
-
-def rooms() -> Any:
-    """An account's rooms, each with what the law asks of the account."""
-    return (
-        select_columns(*table(LiveRoom).c, col(Account.kind), col(Account.nationality))
-        .join(Account, col(Account.account_id) == LiveRoom.account_id)
-        .where(col(LiveRoom.account_id) == bindparam("account_id"))
-    )
-
-
-ROOMS = Listing(rooms(), col(LiveRoom.id), descending=True)
-ROOMS_IN = Listing(rooms().where(col(LiveRoom.status) == bindparam("status")), col(LiveRoom.id), descending=True)
 
 
 async def create_room(
@@ -123,77 +98,11 @@ async def create_room(
     return id
 
 
-def member(room: LiveRoom, anchor: Anchor, location: BroadcastLocation, *, position: int, now: datetime) -> CastMember:
-    """Return a new member of a room's cast, and remember on the anchor that and where they were picked."""
-    anchor.last_used_at, anchor.last_location = now, location
-    return CastMember(
-        account_id=room.account_id,
-        room_id=room.id,
-        anchor_id=anchor.id,
-        position=position,
-        location=location,
-        confirmed_at=now,
-    )
-
-
 def start_problems(start: datetime, now: datetime) -> list[Problem]:
     """Say what is wrong with a planned start."""
     if start < now:
         return [invalid(START, START_PAST)]
     return [invalid(START, START_FAR, days=AHEAD_MAX.days)] if start > now + AHEAD_MAX else []
-
-
-async def picked(
-    tx: Transaction, account_id: UUID, picks: Sequence[Pick], *, already: frozenset[UUID], now: datetime
-) -> tuple[list[Anchor], list[Problem]]:
-    """Return the anchors of a cast, locked, in its order; new ones are added to the roster.
-
-    Another account's anchor does not exist. A forgotten one is not offered any more, but stays where it is `already`.
-    """
-    if len(picks) > CAST_SIZE_MAX:
-        return [], [invalid(("input", "cast"), CAST_TOO_LARGE, most=CAST_SIZE_MAX, given=len(picks))]
-    ids = [p.anchor.id for p in picks if isinstance(p.anchor, Key) and p.anchor.account_id == account_id]
-    known = await locked(tx, account_id, ids) if ids else {}
-    anchors, problems, seen = list[Anchor](), list[Problem](), set[UUID]()
-    for index, pick in enumerate(picks):
-        at = ("input", "cast", str(index), "anchor")
-        found, wrong = taken(pick.anchor, known, account_id=account_id, already=already, at=at, now=now)
-        problems += wrong
-        if found is None:
-            continue
-        if found.id in seen:
-            problems.append(invalid((*at, "id"), CAST_REPEATS))
-        seen.add(found.id)
-        anchors.append(found)
-    if not problems:
-        tx.add_all(anchors)
-    return anchors, problems
-
-
-def taken(
-    asked: Key | NewAnchor,
-    known: Mapping[UUID, Anchor],
-    *,
-    account_id: UUID,
-    already: frozenset[UUID],
-    at: Path,
-    now: datetime,
-) -> tuple[Anchor | None, list[Problem]]:
-    """Return the anchor of one pick, if there is one to pick, with what is wrong with it."""
-    if isinstance(asked, NewAnchor):
-        return drawn(account_id, uuid7(), asked, at=(*at, "new"), now=now)
-    found = known.get(asked.id) if asked.account_id == account_id else None
-    if found is None or (found.forgotten_at is not None and found.id not in already):
-        return None, [NotFound((*at, "id"))]
-    return found, []
-
-
-async def record_new(
-    tx: Transaction, picks: Sequence[Pick], anchors: Sequence[Anchor], *, by: Actor, now: datetime
-) -> None:
-    """Leave the event of each anchor that a cast added to the roster."""
-    new = [anchor for pick, anchor in zip(picks, anchors, strict=True) if isinstance(pick.anchor, NewAnchor)]
-    await record_each(tx, "ANCHOR_CREATED", new, by=by, now=now)
 
 
 async def update_room(
@@ -217,7 +126,7 @@ async def update_room(
     new_title, problems = (room.title, []) if title is None else one_line(title, at=TITLE, most=TITLE_LENGTH_MAX)
     start = scheduled_start_at or room.scheduled_start_at
     if start_changed := start != room.scheduled_start_at:
-        problems += moved_problems(room, start, now)
+        problems += [invalid(START, START_FIXED)] if room.status is LIVE else start_problems(start, now)
     members = {m.anchor_id: m for m in await members_of(tx, room)}
     anchors, of_cast = await picked(tx, room.account_id, picks or (), already=frozenset(members), now=now)
     if problems := [*problems, *of_cast]:
@@ -240,74 +149,6 @@ async def update_room(
     if verdict:
         await admit_on_record(tx, verdict, "LIVE_ROOM_JOINED", by=by)
     return room.id
-
-
-def moved_problems(room: LiveRoom, start: datetime, now: datetime) -> list[Problem]:
-    """Say why a room can't have another start."""
-    return [invalid(START, START_FIXED)] if room.status is LIVE else start_problems(start, now)
-
-
-async def recast(
-    tx: Transaction,
-    room: LiveRoom,
-    members: Mapping[UUID, CastMember],
-    picks: Sequence[Pick],
-    anchors: Sequence[Anchor],
-    *,
-    start_changed: bool,
-    now: datetime,
-) -> bool:
-    """Bring the cast to what was asked: members are matched by anchor and keep their ids (A10).
-
-    Says whether a broadcast that runs must pass the gate again: someone joined or moved, or nobody is left (A17).
-    """
-    await dismiss(tx, [m for m in members.values() if m.anchor_id not in {a.id for a in anchors}])
-    await tx.flush()  # a new anchor before the member that names it
-    needs_gate = not anchors
-    for position, (pick, anchor) in enumerate(zip(picks, anchors, strict=True)):
-        if (kept := members.get(anchor.id)) is None:
-            tx.add(member(room, anchor, pick.location, position=position, now=now))
-            needs_gate = True
-            continue
-        place_changed = kept.location is not pick.location
-        kept.confirmed_at = confirmation_after(
-            kept.confirmed_at,
-            is_new=False,
-            place_changed=place_changed,
-            start_changed=start_changed,
-            cast_is_stated=True,
-            now=now,
-        )
-        kept.location, kept.position = pick.location, position
-        if place_changed:
-            anchor.last_location, needs_gate = pick.location, True
-    return needs_gate
-
-
-async def dismiss(tx: Transaction, members: Sequence[CastMember]) -> None:
-    """Take members out of a cast."""
-    if members:
-        await tx.exec(
-            delete(CastMember)
-            .where(col(CastMember.account_id) == members[0].account_id, col(CastMember.id).in_([m.id for m in members]))
-            .execution_options(synchronize_session=False)
-        )
-
-
-async def members_of(tx: Transaction, room: LiveRoom) -> Sequence[CastMember]:
-    """Return a room's members; the room's lock keeps them as they are."""
-    found = await tx.exec(
-        select(CastMember).where(CastMember.account_id == room.account_id, CastMember.room_id == room.id)
-    )
-    return found.all()
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """A member confirmed again, and where they stand."""
-
-    member: Key
-    location: BroadcastLocation
 
 
 async def confirm_cast(
@@ -383,7 +224,7 @@ async def go_live(
 
 async def ask(tx: Transaction, room: LiveRoom, *, now: datetime, at: Path) -> Verdict | Refused:
     """Ask the law whether the room may start, or be joined, now."""
-    verdict = await judged(tx, room, CAST_LOCKED, ACCOUNT_LOCKED, now=now, airs_at=room.started_at or now)
+    verdict = await judged(tx, room, CAST_LOCKED, ACCOUNT_LOCKED, now=now)
     if verdict.is_admitted:
         return verdict
     if room.status is LIVE:
@@ -391,9 +232,7 @@ async def ask(tx: Transaction, room: LiveRoom, *, now: datetime, at: Path) -> Ve
     return Refused.of(NotAdmitted(at, verdict=verdict))
 
 
-async def judged(
-    tx: Transaction, room: LiveRoom, cast: Read, account: Read, *, now: datetime, airs_at: datetime
-) -> Verdict:
+async def judged(tx: Transaction, room: LiveRoom, cast: Read, account: Read, *, now: datetime) -> Verdict:
     """Ask the law. `CAST_LOCKED` locks everyone in the cast, so that a decision about one of them waits its turn."""
     members = await tx.rows(cast, account_id=room.account_id, room_ids=[room.id])
     (owner,) = await tx.rows(account, account_id=room.account_id)
@@ -401,6 +240,7 @@ async def judged(
     ids = [m["id"] for m in members]
     attempts = by_anchor(await tx.rows(GATE_CANDIDATES, account_id=room.account_id, anchor_ids=ids, since=since))
     policy = await in_force(tx, is_held=account is ACCOUNT_LOCKED)
+    airs_at = room.started_at or now
     return judge(room.model_dump(), owner, members, attempts, in_force=policy, now=now, airs_at=airs_at)
 
 
@@ -437,7 +277,7 @@ async def renew_ticket(tx: Transaction, key: Key, *, now: datetime) -> UUID | Re
     room = await open_room(tx, key, expected_version=None, states=(LIVE,), lock=False)
     if isinstance(room, Refused):
         return room
-    verdict = await judged(tx, room, CAST, ACCOUNT, now=now, airs_at=room.started_at or now)
+    verdict = await judged(tx, room, CAST, ACCOUNT, now=now)
     if verdict.live_effect is LiveEffect.CUT:
         return Refused.of(NotAdmitted(ROOM, verdict=verdict, sentence=CUT))
     record_id: UUID = (await tx.rows(NEWEST_RECORD, account_id=room.account_id, room_id=room.id))[0]["id"]
@@ -481,35 +321,4 @@ STAMP = Read(
         col(Anchor.account_id) == CastMember.account_id,
         col(Anchor.id) == CastMember.anchor_id,
     )
-)
-OF_ACCOUNT = select(Account).where(col(Account.account_id) == bindparam("account_id"))
-ACCOUNT, ACCOUNT_LOCKED = Read(OF_ACCOUNT), Read(OF_ACCOUNT.with_for_update(read=True))
-NEWEST_RECORD = Read(
-    select(col(AdmissionRecord.id))
-    .where(
-        col(AdmissionRecord.account_id) == bindparam("account_id"),
-        col(AdmissionRecord.room_id) == bindparam("room_id"),
-    )
-    .order_by(col(AdmissionRecord.id).desc())
-    .limit(1)
-)
-BY_IDS = Read(rooms().where(col(LiveRoom.id) == any_(bindparam("ids", type_=IDS))))
-MEMBERS = Read(
-    select(CastMember).where(
-        col(CastMember.account_id) == bindparam("account_id"), col(CastMember.id) == any_(bindparam("ids", type_=IDS))
-    )
-)
-RECORDS_BY_IDS = Read(
-    select(AdmissionRecord).where(
-        col(AdmissionRecord.account_id) == bindparam("account_id"),
-        col(AdmissionRecord.id) == any_(bindparam("ids", type_=IDS)),
-    )
-)
-RECORDS = Read(
-    select(AdmissionRecord)
-    .where(
-        col(AdmissionRecord.account_id) == bindparam("account_id"),
-        col(AdmissionRecord.room_id) == any_(bindparam("room_ids", type_=IDS)),
-    )
-    .order_by(col(AdmissionRecord.id))
 )

@@ -31,7 +31,7 @@ from greenroom.law.paths import Cell
 from greenroom.law.policies import InForce, Policy
 from greenroom.law.terms import AccountKind, BroadcastLocation, LiveRoomStatus, is_chinese
 from greenroom.rooms.tables import CastMember
-from greenroom.verifications.actions import attempt_of
+from greenroom.verifications.reads import attempt_of
 
 
 def cast(*, of_account: bool = True) -> Any:

@@ -6,107 +6,47 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
 
 import strawberry
-from uuid_utils.compat import uuid7
 
 from greenroom.access import Key, acts_for
 from greenroom.anchors.actions import NewAnchor
-from greenroom.context import Context, Info, Once
+from greenroom.connections import CountedConnection, Edge, Ends, Found, read_page
+from greenroom.context import Context, Info
 from greenroom.db import Record
-from greenroom.errors import Refused
-from greenroom.graph import (
-    URL,
-    CountedConnection,
-    Day,
-    Edge,
-    EmailAddress,
-    Ends,
-    Found,
-    Instant,
-    Node,
-    Payload,
-    RuleBasis,
-    bad_argument,
-    batch_of,
-    given,
-    global_id,
-    home,
-    key_of,
-    made,
-    read_page,
-    sight,
-    user_errors,
-)
-from greenroom.law.admission import Attempt, counting, last_used
-from greenroom.law.attempts import Finding, standing, validity_end
+from greenroom.graph import Node, bad_argument, batch_of, global_id, home, key_of, sight
+from greenroom.law.attempts import Attempt, counting, last_used, standing, validity_end
 from greenroom.law.paths import cell_for
 from greenroom.law.policies import Policy
-from greenroom.law.reasons import REASONS, REQUIREMENTS
-from greenroom.law.requirements import Item, is_satisfied, items
 from greenroom.law.terms import (
     BroadcastLocation,
     DocumentKind,
     DocumentStatus,
     EntryPoint,
-    FindingCode,
     Language,
-    RequirementKind,
-    RequirementStatus,
     ReviewDecision,
     TaobaoSessionStatus,
     VerificationPath,
     VerificationStatus,
 )
 from greenroom.paging import Listing
+from greenroom.scalars import URL, Day, EmailAddress, Instant
 from greenroom.sealing import Seal, context_of
 from greenroom.text import countries, pattern
-from greenroom.verifications import actions
-from greenroom.verifications.actions import Begun, ContactEvidence, Safe, attempt_of, case_of, findings_of
+from greenroom.verifications import reads
+from greenroom.verifications.reads import attempt_of, case_of, findings_of
+from greenroom.verifications.requirements import ReviewFinding, VerificationRequirement, requirement_shown
 
 if TYPE_CHECKING:
     from greenroom.anchors.api import Anchor, AnchorReferenceInput
 
 ANCHORS = strawberry.lazy("greenroom.anchors.api")
-VERIFICATIONS = batch_of(actions.BY_IDS, "ids")
-CANDIDATES = batch_of(actions.CANDIDATES, "anchor_ids", by="anchor_id", many=True)
-REVIEWS = batch_of(actions.REVIEWS, "ids", by="review_id")
-SEALED = batch_of(actions.SEALED, "ids")
+VERIFICATIONS = batch_of(reads.BY_IDS, "ids")
+CANDIDATES = batch_of(reads.CANDIDATES, "anchor_ids", by="anchor_id", many=True)
+REVIEWS = batch_of(reads.REVIEWS, "ids", by="review_id")
+SEALED = batch_of(reads.SEALED, "ids")
 Listings = tuple[Listing, Listing]  # of all, and of a search
 
-for words in (
-    DocumentKind,
-    DocumentStatus,
-    EntryPoint,
-    FindingCode,
-    RequirementKind,
-    RequirementStatus,
-    ReviewDecision,
-    TaobaoSessionStatus,
-    VerificationPath,
-    VerificationStatus,
-):
+for words in (DocumentStatus, EntryPoint, ReviewDecision, TaobaoSessionStatus, VerificationStatus):
     strawberry.enum(words)
-
-
-@strawberry.type
-class ReviewFinding:
-    """What was wrong with one item."""
-
-    code: FindingCode
-    """For programs."""
-    message: str
-    """For the anchor."""
-    requirement: RequirementKind
-    """Which item."""
-
-    @classmethod
-    def of(cls, finding: Finding, language: str) -> Self:
-        """What a client sees of a finding: the reviewer's words for the anchor, else the code's own."""
-        words = REASONS[finding.code].words
-        return cls(
-            code=finding.code,
-            message=finding.message or (words.zh if language == "zh" else words.en),
-            requirement=finding.requirement,
-        )
 
 
 @strawberry.type
@@ -123,7 +63,7 @@ class Review(Node):
     """After a rejection: whether it may be submitted again."""
 
     @classmethod
-    def of(cls, row: Record, language: str) -> Self | None:
+    def of(cls, row: Record, language: Language) -> Self | None:
         """What a client sees of the newest review in an attempt's row."""
         if row["review_id"] is None:
             return None
@@ -301,67 +241,6 @@ async def opened(info: Info, row: Record, column: str) -> str | None:
 
 
 @strawberry.type
-class RequirementItem:
-    """One required item."""
-
-    accepts: list[list[DocumentKind]]
-    """Alternatives, each a set of documents to hand in together; empty when the item is no document."""
-    findings: list[ReviewFinding]
-    """Why it was refused."""
-    kind: RequirementKind
-    """What is asked."""
-    label: str
-    """For people, in the request's language."""
-    status: RequirementStatus
-    """State."""
-
-
-@strawberry.type
-class VerificationRequirement:
-    """What one anchor has to provide, for one account and place."""
-
-    basis: RuleBasis
-    """Why this path."""
-    items: list[RequirementItem]
-    """Everything asked for, in the order to show."""
-    is_satisfied: bool
-    """Nothing is missing or rejected."""
-    path: VerificationPath
-    """The path that the policy picked."""
-
-
-def requirement_shown(
-    basis: Any,
-    path: VerificationPath,
-    *,
-    attempt: Attempt | None,
-    has_consent: bool,
-    policy: Policy,
-    language: Language,
-) -> VerificationRequirement:
-    """Return what a client sees of what a policy asks for on a path."""
-    found = items(path, policy=policy, attempt=attempt, has_consent=has_consent)
-    return VerificationRequirement(
-        basis=RuleBasis.of(basis),
-        items=[item_shown(item, language) for item in found],
-        is_satisfied=is_satisfied(found),
-        path=path,
-    )
-
-
-def item_shown(item: Item, language: str) -> RequirementItem:
-    """Return what a client sees of one item."""
-    words = REQUIREMENTS[item.kind]
-    return RequirementItem(
-        accepts=[list(alternative) for alternative in item.accepts],
-        findings=[ReviewFinding.of(finding, language) for finding in item.findings],
-        kind=item.kind,
-        label=words.zh if language == "zh" else words.en,
-        status=item.status,
-    )
-
-
-@strawberry.type
 class VerificationEdge(Edge[Verification]):
     """One verification of a page."""
 
@@ -374,18 +253,16 @@ class VerificationConnection(CountedConnection[Verification, VerificationEdge]):
 async def attempts_page(info: Info, anchor: Key, ends: Ends) -> VerificationConnection:
     """Answer a page of an anchor's attempts, newest first."""
     scope = sight(info.context, anchor.account_id)
-    found = await read_page(info, actions.HISTORY, ends, scope, account_id=anchor.account_id, anchor_id=anchor.id)
+    found = await read_page(info, reads.HISTORY, ends, scope, account_id=anchor.account_id, anchor_id=anchor.id)
     nodes = [shown_now(row, info.context) for row in found.part.rows]
-    return VerificationConnection(
-        edges=found.edges(VerificationEdge, nodes), nodes=nodes, page_info=found.page_info, total_count=found.total
-    )
+    return found.counted(VerificationConnection, VerificationEdge, nodes)
 
 
 async def anchors_page(info: Info, account_id: UUID, ends: Ends, listings: Listings, search: str | None) -> Found:
     """Read a page of anchors with the attempts that count, in one statement; the loader then has them."""
 
     def whole(rows: list[Record]) -> list[Record]:
-        found = actions.ungrouped(rows)
+        found = reads.ungrouped(rows)
         for anchor, candidates in found:
             info.context.loader(CANDIDATES).prime(Key(account_id, anchor["id"]), candidates)
         return [anchor for anchor, _ in found]
@@ -433,70 +310,6 @@ class VerificationRequirementInput:
     """Where the anchor will stand."""
 
 
-@strawberry.input
-class ContactEvidenceInput:
-    """Evidence for CONTACT. Values are nullable so that everything missing is told at once."""
-
-    legal_name: str | None = strawberry.UNSET
-    """Name. Required."""
-    nationality: str | None = strawberry.UNSET
-    """Nationality, a CountryCode; must be the anchor's. Required."""
-    email: str | None = strawberry.UNSET
-    """E-mail address. Required."""
-
-
-@strawberry.input(one_of=True)
-class VerificationEvidenceInput:
-    """Evidence of exactly one path; another path than the required one gives WRONG_PATH."""
-
-    contact: strawberry.Maybe[ContactEvidenceInput]
-    """Path CONTACT."""
-
-
-@strawberry.input
-class VerificationSubmitInput:
-    """Arguments of `verificationSubmit`."""
-
-    anchor_id: strawberry.ID
-    """The anchor."""
-    entry_point: EntryPoint
-    """Where in the console."""
-    evidence: VerificationEvidenceInput
-    """What is handed in."""
-    location: BroadcastLocation
-    """Where the anchor will stand: with the nationality, it decides the path."""
-    consent_version: str | None = strawberry.UNSET
-    """Records consent to this version of the notice in the same step; left out when it is on file."""
-    idempotency_key: str | None = strawberry.UNSET
-    """Makes a retry safe for 24 hours."""
-
-
-@strawberry.type
-class VerificationSubmitPayload(Payload):
-    """Result of `verificationSubmit`."""
-
-    verification: Verification | None = None
-    """The attempt."""
-
-
-@strawberry.input
-class VerificationCancelInput:
-    """Arguments of `verificationCancel`."""
-
-    verification_id: strawberry.ID
-    """The attempt."""
-    expected_version: int
-    """Refuse when the attempt has another version."""
-
-
-@strawberry.type
-class VerificationCancelPayload(Payload):
-    """Result of `verificationCancel`."""
-
-    verification: Verification | None = None
-    """The attempt."""
-
-
 async def load(info: Info, key: Key) -> Verification | None:
     """Return an attempt; None when absent or hidden."""
     row = await info.context.loader(VERIFICATIONS).load(key)
@@ -539,48 +352,3 @@ class VerificationQueries:
         attempt = counting([attempt_of(r) for r in rows], cell.path, policy=policy, now=context.now)
         consent = found.row["consent_withdrawn_at"] is None and found.row["consent_version"] == policy.notice_version
         return requirement_shown(cell.basis, cell.path, attempt=attempt, has_consent=consent, **now)
-
-
-@strawberry.type
-class VerificationMutations:
-    """What can be done with verifications."""
-
-    @strawberry.mutation
-    async def verification_submit(self, info: Info, input: VerificationSubmitInput) -> VerificationSubmitPayload | None:
-        """Hands in evidence, the first time or again after a rejection: accepted items need not be sent again."""
-        context, key, new_id = info.context, key_of("Anchor", input.anchor_id), uuid7()
-        assert input.evidence.contact is not None
-        contact = input.evidence.contact.value
-        once = Once.of(input.idempotency_key, ["verificationSubmit", strawberry.asdict(input)], new_id)
-        outcome = await context.perform(
-            lambda tx: actions.submit_contact(
-                tx,
-                key,
-                id=new_id,
-                evidence=ContactEvidence(given(contact.legal_name), given(contact.nationality), given(contact.email)),
-                begun=Begun(input.entry_point, input.location),
-                consent_version=given(input.consent_version),
-                safe=Safe(context.services.keys, context.services.pepper),
-                by=context.actor,
-                now=context.now,
-            ),
-            account_id=key.account_id,
-            once=once,
-        )
-        if isinstance(outcome, Refused):
-            return VerificationSubmitPayload(user_errors=user_errors(outcome, info))
-        return VerificationSubmitPayload(verification=await load(info, Key(key.account_id, made(outcome))))
-
-    @strawberry.mutation
-    async def verification_cancel(self, info: Info, input: VerificationCancelInput) -> VerificationCancelPayload | None:
-        """Withdraws an open attempt."""
-        context, key = info.context, key_of("Verification", input.verification_id)
-        outcome = await context.perform(
-            lambda tx: actions.cancel_verification(
-                tx, key, expected_version=input.expected_version, by=context.actor, now=context.now
-            ),
-            account_id=key.account_id,
-        )
-        if isinstance(outcome, Refused):
-            return VerificationCancelPayload(user_errors=user_errors(outcome, info))
-        return VerificationCancelPayload(verification=await load(info, key))

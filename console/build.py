@@ -1,4 +1,4 @@
-"""Console build: makes the explorer's bundle with Node from a wheel (`python -m greenroom.console_build`)."""
+"""Console build: makes the explorer's bundle with Node from a wheel (`make console`)."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from greenroom.explorer import BUNDLE
 
-SOURCE = Path(__file__).parents[2] / "console"  # in a checkout; an installed wheel brings the bundle itself
+SOURCE = Path(__file__).parent
 INSTALL_S = 600
 BUILD_S = 300
 OUTPUT_SHOWN = 2_000
