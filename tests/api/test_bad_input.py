@@ -250,46 +250,6 @@ async def test_an_anchor_of_another_account_is_an_unknown_one(world: World, shop
     assert all(answer == answers[0] for answer in answers)
 
 
-@pytest.mark.parametrize("size", [{"first": -1}, {"first": 0}, {"first": 101}, {"last": 0}, {"last": 101}])
-@pytest.mark.parametrize("field", ["rememberedAnchors", "anchors", "liveRooms", "auditEvents"])
-async def test_a_page_has_1_to_100_entries(field: str, size: dict[str, int], shop: Shop) -> None:
-    await refused_argument(shop, field, size, next(iter(size)))
-
-
-CURSORS = ["garbage", "", "W10", "WzEsMl0", "bnVsbA", "\x00", "😀", "A" * 5_000, "WyIyMDI2IiwgIngiXQ"]
-CURSORS += ["Wy0xXQ", "WzFlOTk5XQ", "WyJOYU4iXQ", "WyIiLCIiXQ", "WyJcdTAwMDAiLCAiMDAwMDAwMDAiXQ"]
-
-
-@pytest.mark.parametrize("cursor", CURSORS)
-@pytest.mark.parametrize("argument", ["after", "before"])
-@pytest.mark.parametrize("field", ["rememberedAnchors", "anchors", "liveRooms"])
-async def test_a_cursor_that_this_list_never_gave_out_is_refused(
-    field: str, argument: str, cursor: str, shop: Shop
-) -> None:
-    await refused_argument(shop, field, {argument: cursor}, argument)
-
-
-async def refused_argument(shop: Shop, field: str, given: Data, argument: str) -> None:
-    """A list must refuse these arguments as the caller's mistake, naming the one, in both languages."""
-    types = {"first": "Int", "last": "Int", "after": "String", "before": "String"}
-    declared = ", ".join(f"${name}: {types[name]}" for name in given)
-    passed = ", ".join(f"{name}: ${name}" for name in given)
-    page = f"{field}({passed}) {{ pageInfo {{ hasNextPage }} }}"
-    document = f"query($id: ID!, {declared}) {{ account(by: {{ id: $id }}) {{ {page} }} }}"
-    for language in ("en", "zh"):
-        shop.language = language
-        response = await shop.post(document, {"id": shop.account_id} | given)
-        assert response.status_code == 200, response.text
-        (error,) = response.json()["errors"]
-        assert error["path"] == ["account", field]
-        assert error["extensions"] == {"code": "BAD_USER_INPUT", "argument": argument}
-        assert bool(HAN.search(error["message"])) is (language == "zh")
-
-
-async def test_first_and_last_together_name_no_page(shop: Shop) -> None:
-    await refused_argument(shop, "liveRooms", {"first": 1, "last": 1}, "last")
-
-
 async def test_a_list_of_ids_has_at_most_100(shop: Shop) -> None:
     response = await shop.post("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["x"] * 101})
     (error,) = response.json()["errors"]

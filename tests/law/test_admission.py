@@ -16,8 +16,9 @@ from greenroom.law.admission import (
     while_live,
 )
 from greenroom.law.announcement import line
-from greenroom.law.policies import ALIEXPRESS_2021, CN_2026, InForce, OnRejectWhileLive, PerRoom
-from greenroom.law.terms import VerificationStatus
+from greenroom.law.paths import CASES, Case, cell_for
+from greenroom.law.policies import ALIEXPRESS_2021, CN_2026, InForce, OnRejectWhileLive, PerRoom, Policy
+from greenroom.law.terms import VerificationPath, VerificationStatus
 
 from .cases import (
     APPROVED,
@@ -260,6 +261,101 @@ def test_one_anchor_of_an_account_needs_the_app_and_another_the_photos() -> None
     answer = admit(room(chinese, in_china()), in_force=ENFORCED, now=NOW)
     assert isinstance(answer, Refused)
     assert [(each.cell, each.path) for each in answer.blockers] == [(1, TAOBAO_APP), (3, PASSPORT_VISA)]
+
+
+@pytest.mark.parametrize("handed_in", VerificationPath)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"cell {CASES.index(case) + 1}")
+def test_the_system_decides_the_path_and_what_is_handed_in_on_another_admits_nobody(
+    case: Case, handed_in: VerificationPath
+) -> None:
+    # R16: L2-L9 按系统提示
+    given = attempt(SUBMITTED, handed_in, has_email=True)
+    member = appearance(given, anchor_is_chinese=case.anchor_is_chinese, location=case.location)
+    asked = room(member, kind=case.account_kind, is_chinese=case.account_is_chinese)
+    asks_for_it = handed_in is cell_for(case, policy=ALIEXPRESS_2021).path
+    assert refused_for(admit(asked, in_force=ENFORCED, now=NOW)) == ([] if asks_for_it else [B.PATH_CHANGED])
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param(DRAFT, [B.NOT_SUBMITTED], id="opened is nothing"),
+        pytest.param(SUBMITTED, [], id="finished, the result open"),
+        pytest.param(APPROVED, [], id="passed"),
+        pytest.param(REJECTED, [B.RESUBMIT], id="failed"),
+    ],
+)
+def test_in_the_app_finished_is_submitted_and_opened_is_nothing(status: VerificationStatus, expected: list[B]) -> None:
+    # A13, R34
+    chinese = appearance(attempt(status, TAOBAO_APP), anchor_is_chinese=True)
+    assert refused_for(admit(room(chinese), in_force=ENFORCED, now=NOW)) == expected
+
+
+@pytest.mark.parametrize("failed", [F.ID_NAME_MISMATCH, F.FACE_NOT_PASSED], ids=["name", "face"])
+def test_in_the_app_one_of_name_and_face_passed_admits_nobody(failed: F) -> None:
+    # R4: L18
+    chinese = appearance(attempt(REJECTED, TAOBAO_APP, found=(failed,)), anchor_is_chinese=True)
+    answer = admit(room(chinese), in_force=ENFORCED, now=NOW)
+    assert isinstance(answer, Refused)
+    assert [(each.code, each.findings[0].code) for each in answer.blockers] == [(B.RESUBMIT, failed)]
+
+
+STARTS = {"scheduled": NOW + timedelta(days=1), "live": ago(1), "planned long ago": ago(9)}
+
+
+@pytest.mark.parametrize("airs_at", STARTS.values(), ids=list(STARTS))
+@pytest.mark.parametrize("decided", [APPROVED, REJECTED])
+def test_a_review_may_come_at_any_time_after_the_hand_in(decided: VerificationStatus, airs_at: datetime) -> None:
+    # R36: L12, L34 后置
+    given = attempt(SUBMITTED, days_ago=5)
+    asked = room(appearance(given), airs_at=airs_at)
+    assert admit(asked, in_force=ENFORCED, now=NOW) == Admitted(), "handed in, not reviewed"
+    for decided_at in (ago(4), ago(0.5), NOW):
+        reviewed = replace(given, status=decided, decided_at=decided_at, is_retryable=True)
+        answer = admit(room(appearance(reviewed), airs_at=airs_at), in_force=ENFORCED, now=NOW)
+        assert refused_for(answer) == ([] if decided is APPROVED else [B.RESUBMIT])
+
+
+def test_a_room_waits_for_its_own_cast_and_for_no_other_room_s() -> None:
+    # A16
+    ana, ben = ready(), appearance()
+    both, alone = (admit(room(*cast), in_force=ENFORCED, now=NOW) for cast in ((ana, ben), (ana,)))
+    assert isinstance(both, Refused)
+    assert [each.anchor_id for each in both.blockers] == [ben.anchor_id]
+    assert alone == Admitted()
+
+
+def test_who_joins_a_broadcast_that_runs_passes_the_same_gate() -> None:
+    # A17: the whole cast is asked about, as at the start
+    ana, ben = ready(), appearance(confirmed_at=NOW)
+    answers = [
+        admit(room(ana, joining, airs_at=airs_at), in_force=ENFORCED, now=NOW)
+        for joining in (ben, replace(ben, attempts=(attempt(SUBMITTED),)))
+        for airs_at in (ago(0.1), NOW)
+    ]
+    assert [refused_for(answer) for answer in answers] == [[B.NOT_SUBMITTED], [B.NOT_SUBMITTED], [], []]
+
+
+@pytest.mark.parametrize("airs_at", STARTS.values(), ids=list(STARTS))
+def test_a_room_may_start_before_its_planned_start_or_after_it(airs_at: datetime) -> None:
+    # A28
+    assert admit(room(ready(), airs_at=airs_at), in_force=ENFORCED, now=NOW) == Admitted()
+
+
+@pytest.mark.parametrize("status", VerificationStatus)
+def test_what_the_same_person_handed_in_elsewhere_admits_them_nowhere_else(status: VerificationStatus) -> None:
+    # A18: a refusal follows a person (X10), a hand-in does not
+    asked = room(appearance(others=(attempt(status),)))
+    assert refused_for(admit(asked, in_force=ENFORCED, now=NOW)) == [B.NOT_SUBMITTED]
+
+
+@pytest.mark.parametrize("policy", [ALIEXPRESS_2021, CN_2026], ids=lambda policy: policy.name)
+def test_contact_data_are_reviewed_like_photos(policy: Policy) -> None:
+    # A27: L12; what the address did not answer is asked again, and that alone
+    assert policy.review_contact
+    unverified = attempt(REJECTED, found=(F.EMAIL_UNVERIFIED,))
+    (blocker,) = blockers_of(room(appearance(unverified)), policy=policy, now=NOW)
+    assert (blocker.code, [finding.requirement for finding in blocker.findings]) == (B.RESUBMIT, ["EMAIL"])
 
 
 def test_a_traveller_is_asked_by_where_they_stand_in_this_broadcast() -> None:

@@ -58,6 +58,16 @@ def test_a_late_result_still_counts_after_a_session_was_left(left: TaobaoSession
     assert may(SESSION.CREATED, left)
 
 
+def test_opening_the_app_decides_nothing_and_finishing_leaves_the_result_open() -> None:
+    # A13, R4: of name and face together the provider says one thing, passed or failed; there is no state between
+    assert set(SESSION) - {after for after in SESSION if may(SESSION.OPENED, after)} == {
+        SESSION.CREATED,
+        SESSION.OPENED,
+    }
+    undecided = {SESSION.EXPIRED, SESSION.UNAVAILABLE}
+    assert {after for after in SESSION if may(SESSION.PENDING, after)} == {SESSION.PASSED, SESSION.FAILED} | undecided
+
+
 def test_a_passed_session_stays_passed() -> None:
     assert not any(may(SESSION.PASSED, after) for after in SESSION)
     assert [after for after in SESSION if may(SESSION.FAILED, after)] == [SESSION.PASSED]

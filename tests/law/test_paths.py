@@ -21,7 +21,7 @@ LITERAL = replace(ALIEXPRESS_2021, foreign_seller=ForeignSeller.ENGLISH_LITERAL)
 
 
 @pytest.mark.parametrize("pack", PACKS.values(), ids=list(PACKS))
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"cell {row['cell']}: {row['case']} {row['lines'][0]}")
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"cell {row['cell']}: {row['rule']} {row['lines'][0]}")
 def test_every_cell_says_what_its_lines_say(row: dict[str, Any], pack: Any) -> None:
     cell = cells(pack)[row["cell"] - 1]
     place = IN_CHINA if row["anchor_in_mainland"] else OUTSIDE_CHINA

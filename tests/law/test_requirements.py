@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from greenroom.law.admission import Attempt, Finding
-from greenroom.law.policies import ALIEXPRESS_2021, CN_2026, PassportFace
+from greenroom.law.policies import ALIEXPRESS_2021, CN_2026, PACKS, PassportFace, Policy
+from greenroom.law.reasons import REASONS
 from greenroom.law.requirements import due, is_satisfied, items
 from greenroom.law.terms import (
     DocumentKind,
@@ -28,6 +29,15 @@ ASKED = {
     PASSPORT_VISA: (R.CONSENT, R.LEGAL_NAME, R.NATIONALITY, R.DATE_OF_BIRTH, R.PASSPORT, R.RIGHT_TO_WORK),
     # L4, L5, L7, L18: name, nationality, e-mail and nothing more (R6, R7)
     CONTACT: (R.CONSENT, R.LEGAL_NAME, R.NATIONALITY, R.EMAIL),
+}
+
+
+PAPERS = {
+    DocumentKind.PASSPORT_DATA_PAGE,
+    DocumentKind.WORK_VISA,
+    DocumentKind.RESIDENCE_PERMIT,
+    DocumentKind.WORK_PERMIT,
+    DocumentKind.PERMANENT_RESIDENCE_CARD,
 }
 
 
@@ -62,6 +72,31 @@ def test_documents_are_shown_as_alternatives() -> None:
         (DocumentKind.PERMANENT_RESIDENCE_CARD,),
     )
     assert all(accepts[kind] == () for kind in accepts if kind not in (R.PASSPORT, R.RIGHT_TO_WORK))
+
+
+@pytest.mark.parametrize("lacking", [R.PASSPORT, R.RIGHT_TO_WORK])
+def test_passport_and_visa_are_handed_in_together_or_not_at_all(lacking: RequirementKind) -> None:
+    # R5, R35: L3, L8, L25, L30
+    draft = attempt(DRAFT, PASSPORT_VISA, provided=frozenset(ASKED[PASSPORT_VISA]) - {R.CONSENT, lacking})
+    assert due(items(PASSPORT_VISA, policy=ALIEXPRESS_2021, attempt=draft, has_consent=True)) == (lacking,)
+
+
+@pytest.mark.parametrize("failed", [FindingCode.ID_NAME_MISMATCH, FindingCode.FACE_NOT_PASSED], ids=["name", "face"])
+def test_in_the_app_one_of_name_and_face_passed_is_nothing_passed(failed: FindingCode) -> None:
+    # R4: L18 real name verification + face recognition are one item, refused whole
+    refused = items(TAOBAO_APP, policy=ALIEXPRESS_2021, attempt=attempt(REJECTED, TAOBAO_APP, found=(failed,)))
+    assert [(item.kind, item.status) for item in refused[1:]] == [(R.TAOBAO_AUTHENTICATION, REFUSED)]
+    assert refused[1].findings == (Finding(failed, R.TAOBAO_AUTHENTICATION),)
+    assert REASONS[failed].basis.rule == "R4"
+
+
+@pytest.mark.parametrize("policy", PACKS.values(), ids=list(PACKS))
+@pytest.mark.parametrize("path", VerificationPath)
+def test_no_item_takes_a_photo_of_a_face(path: VerificationPath, policy: Policy) -> None:
+    # R41: L2, L24; where a face is checked (A26), the provider does it
+    taken = {item.kind for item in items(path, policy=policy) if item.accepts}
+    assert taken == ({R.PASSPORT, R.RIGHT_TO_WORK} if path is PASSPORT_VISA else set())
+    assert set(DocumentKind) == PAPERS
 
 
 def test_the_contact_path_accepts_no_document() -> None:
