@@ -4,39 +4,46 @@ Under the data directory lie `postgres.lock`, held while somebody starts or stop
 
     data/         the cluster, mode 700, of the user that PostgreSQL runs as (embedded_home.py)
     data.new/     a cluster being made; whatever a killed start left here is thrown away
-    socket/       mode 700; a temporary directory instead where the path is too long or odd for a socket's address
+    socket/       mode 700; a directory in /tmp instead where the path is too long or odd for a socket's address
     alive.lock    locked by PostgreSQL itself, which inherits the open file: the kernel says whether any of it lives
-    owner.lock    locked by the process that will stop it; a killed owner loses the lock and the next start adopts
+    users.lock    locked, shared, by every process that uses it: the one that leaves last stops it
     binaries-*/   the wheel's programs, where its own are out of reach of that user
-    pg_hba.conf, pg_ident.conf, postgresql.log
+    pg_hba.conf, pg_ident.conf
+    postgresql.log, with .1 of the run before and .failed of a start that failed
 
-So no stale file is asked whether a server runs, and no process id from a file is given a signal of root's.
+The kernel drops the locks of a killed process. So no stale file is asked whether a server runs or is used, and no
+process id from a file is given a signal of root's. Whoever holds a share has seen the roles made.
 """
 
+import errno
 import fcntl
 import os
 import re
 import socket
 import struct
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Lock
 from typing import Self
 from urllib.parse import quote
 
 from greenroom.embedded_home import (
     ENVIRONMENT,
+    NEVER,
     Home,
     PostgresUnavailable,
     advised,
+    explained,
     home_in,
+    is_only_user,
+    locked,
     make_directory,
     own_name,
     own_programs,
+    polls,
     reachable_programs,
     servant_of_ours,
 )
@@ -53,7 +60,6 @@ _SOCKET_BYTES_MAX = 103  # the shortest sun_path, of macOS
 _START_S = 60.0
 _ANSWER_S = 2.0
 _STOP_S = (("fast", 60.0), ("immediate", 10.0))  # PostgreSQL's modes: with a checkpoint, and without
-_POLL_S = 0.01
 _LOG_BYTES_SHOWN = 2000
 
 _SETTINGS = {
@@ -101,38 +107,59 @@ class Cluster:
         where = f"host={quote(str(self.socket_dir))}&port={self.port}"
         return f"postgresql://{quote(role)}@/{quote(database, safe='')}?{where}"
 
+    @property
+    def socket(self) -> str:
+        """The address of its Unix socket."""
+        return f"{self.socket_dir}/.s.PGSQL.{self.port}"
+
 
 class Running:
-    """A share in a running cluster; the owner's `stop` ends it, everybody else's does nothing."""
+    """A share in a running cluster: nobody stops it before `stop`, and `ensure` starts it again where it was killed."""
 
     def __init__(
-        self, cluster: Cluster, *, home: Home, owner_lock: int | None, server: subprocess.Popen[bytes] | None
+        self, cluster: Cluster, *, home: Home, durable: bool, users_lock: int, server: subprocess.Popen[bytes] | None
     ) -> None:
         self.cluster = cluster
         self._home = home
-        self._owner_lock = owner_lock
+        self._durable = durable
+        self._users_lock: int | None = users_lock
         self._server = server
+        self._one_at_a_time = Lock()
 
-    @property
-    def is_owner(self) -> bool:
-        """This process stops PostgreSQL: it started it, or adopted it from a starter that was killed."""
-        return self._owner_lock is not None
+    def ensure(self, *, unless: Event = NEVER) -> bool:
+        """Start PostgreSQL again, at the same address, where it does not run; says whether it was this call that did.
+
+        Costs a system call where it runs. Once `unless` is set nothing is started and nothing waited for; after `stop`
+        neither. Raises PostgresUnavailable, and may be called again: the share is kept.
+        """
+        home = self._home
+        with explained(home.data_dir), self._one_at_a_time:
+            if self._users_lock is None or _is_listening(self.cluster):
+                return False
+            with _starting_or_stopping(home.data_dir, unless=unless):
+                if not home.is_in_place(self._users_lock):  # `make reset`
+                    raise PostgresUnavailable(f"The data in {home.path} were removed: stop this and start anew.")
+                _, server = _find_or_launch(home, durable=self._durable, unless=unless)
+            self._server = server or self._server
+            return server is not None
 
     def stop(self) -> None:
-        """Disconnect everybody, write all down, end PostgreSQL and wait for it; a second call does nothing.
+        """Give the share back. The last one disconnects whoever is left, writes all down and waits for the end.
 
-        Raises PostgresUnavailable where it does not end.
+        A second call does nothing. Raises PostgresUnavailable where PostgreSQL does not end.
         """
-        lock, self._owner_lock = self._owner_lock, None
-        if lock is None:
-            return
-        try:
-            with _explained(self._home.data_dir), _starting_or_stopping(self._home.data_dir):
-                _stop(self._home, server=self._server)
-            with suppress(OSError):
-                self.cluster.socket_dir.rmdir()
-        finally:
-            os.close(lock)
+        with explained(self._home.data_dir), self._one_at_a_time:
+            lock, self._users_lock = self._users_lock, None
+            if lock is None:
+                return
+            try:
+                with _starting_or_stopping(self._home.data_dir) as start_lock:
+                    if self._home.is_in_place(lock) and is_only_user(lock):
+                        _stop(self._home, server=self._server, start_lock=start_lock)
+                        with suppress(OSError):
+                            self.cluster.socket_dir.rmdir()
+            finally:
+                os.close(lock)
 
     def __enter__(self) -> Self:
         return self
@@ -144,72 +171,82 @@ class Running:
 def start(data_dir: Path, *, durable: bool = True) -> Running:
     """Start PostgreSQL on `data_dir`, or find the one that runs there, with our roles and our database in it.
 
-    Any number of processes may call it at once: one starts and owns it. `durable=False` (tests) does without fsync.
-    Raises PostgresUnavailable.
+    Any number of processes may call it at once: one starts it, and the last to leave stops it. `durable=False` (tests)
+    does without fsync. Raises PostgresUnavailable.
     """
     data_dir = data_dir.resolve()
-    with _explained(data_dir):
+    with explained(data_dir):
         servant = servant_of_ours()
         make_directory(data_dir, servant=servant)
-        with _starting_or_stopping(data_dir):
-            return _start(home_in(data_dir, servant=servant), durable=durable)
+        with _starting_or_stopping(data_dir) as start_lock:
+            return _join(home_in(data_dir, servant=servant), durable=durable, start_lock=start_lock)
 
 
 def running(data_dir: Path) -> Cluster | None:
     """Return the cluster that answers on `data_dir`, or None; looks only, and starts nothing."""
     data = (data_dir / "postgres" / "data").resolve()
-    try:
-        lines = os.fsdecode((data / "postmaster.pid").read_bytes()).split("\n")
-    except OSError:
-        return None
-    if len(lines) < 8 or lines[7].strip() != "ready" or lines[1] != str(data):  # starting, stopping, a copy
-        return None
-    cluster = Cluster(socket_dir=Path(lines[4]), port=int(lines[3]))
-    return cluster if _answers(cluster) else None
+    file = data / "postmaster.pid"
+    with suppress(OSError):
+        said = file.read_bytes()
+        lines = os.fsdecode(said).split("\n")
+        if len(lines) < 8 or lines[7].strip() != "ready" or lines[1] != str(data):  # starting, stopping, a copy
+            return None
+        cluster = Cluster(socket_dir=Path(lines[4]), port=int(lines[3]))
+        # One that has been told to stop still answers, but writes so before it does.
+        return cluster if _answers(cluster) and file.read_bytes() == said else None
+    return None
 
 
 def _answers(cluster: Cluster) -> bool:
     """Ask whether it speaks TLS, the shortest question of the protocol: a dying one may still take the connection."""
     with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
         client.settimeout(_ANSWER_S)
-        client.connect(f"{cluster.socket_dir}/.s.PGSQL.{cluster.port}")
+        client.connect(cluster.socket)
         client.sendall(struct.pack("!II", 8, 80877103))  # SSLRequest: its length, its code
         return client.recv(1) == b"N"
     return False
 
 
-def _start(home: Home, *, durable: bool) -> Running:
-    owner_lock = _lock(home.owner_lock)
+def _is_listening(cluster: Cluster) -> bool:
+    """Ask the kernel alone: it refuses a datagram as the wrong kind only where a living process holds the address."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+        return client.connect_ex(cluster.socket) == errno.EPROTOTYPE
+
+
+def _join(home: Home, *, durable: bool, start_lock: int) -> Running:
+    users_lock = os.open(home.users_lock, os.O_RDWR | os.O_CREAT, 0o600)
     server: subprocess.Popen[bytes] | None = None
     try:
+        is_first = is_only_user(users_lock)
+        fcntl.flock(users_lock, fcntl.LOCK_SH)
         cluster, server = _find_or_launch(home, durable=durable)
-        if owner_lock is not None:  # also an adopted one: it may have been left before it had its roles
+        if is_first:  # also of one that was found: it may have been left before it had its roles
             _make_roles(cluster)
     except BaseException:
-        if owner_lock is not None:
+        if is_only_user(users_lock):
             with suppress(PostgresUnavailable):
-                _stop(home, server=server)
-            os.close(owner_lock)
+                _stop(home, server=server, start_lock=start_lock)
+        os.close(users_lock)
         raise
-    return Running(cluster, home=home, owner_lock=owner_lock, server=server)
+    return Running(cluster, home=home, durable=durable, users_lock=users_lock, server=server)
 
 
-def _find_or_launch(home: Home, *, durable: bool) -> tuple[Cluster, subprocess.Popen[bytes] | None]:
-    """Use what runs; wait for what a killed start left behind to end or to become ready; else launch."""
-    until = time.monotonic() + _START_S
-    while (alive := _lock(home.alive_lock)) is None:
+def _find_or_launch(
+    home: Home, *, durable: bool, unless: Event = NEVER
+) -> tuple[Cluster, subprocess.Popen[bytes] | None]:
+    """Use what runs; wait for what a kill left behind to end or to become ready; else launch."""
+    for _ in polls(_START_S, unless=unless):
+        if (alive := locked(home.alive_lock)) is not None:
+            try:
+                return _launch(home, durable=durable, alive=alive, unless=unless)
+            finally:
+                os.close(alive)  # ours; PostgreSQL keeps its own
         if cluster := running(home.data_dir):
             return cluster, None
-        if time.monotonic() > until:
-            raise PostgresUnavailable(f"Processes of an earlier PostgreSQL hold {home.data}: end them and start again.")
-        time.sleep(_POLL_S)
-    try:
-        return _launch(home, durable=durable, alive=alive)
-    finally:
-        os.close(alive)  # ours; PostgreSQL keeps its own
+    raise PostgresUnavailable(f"Processes of an earlier PostgreSQL hold {home.data}: end them and start again.")
 
 
-def _launch(home: Home, *, durable: bool, alive: int) -> tuple[Cluster, subprocess.Popen[bytes]]:
+def _launch(home: Home, *, durable: bool, alive: int, unless: Event) -> tuple[Cluster, subprocess.Popen[bytes]]:
     programs = reachable_programs(home)
     if not home.data.exists():
         _initialise(home, programs=programs, durable=durable, alive=alive)
@@ -217,22 +254,29 @@ def _launch(home: Home, *, durable: bool, alive: int) -> tuple[Cluster, subproce
     settings = _SETTINGS | ({} if durable else _NOT_DURABLE) | _access(home)
     options = [f"--{name}={value}" for name, value in settings.items()]
     log = home.real / "postgresql.log"
+    with suppress(FileNotFoundError):
+        log.replace(f"{log}.1")
     log.touch(mode=0o600)
     with log.open("wb") as output:
         server = home.servant.begin([programs / "postgres", "-D", home.data, *options], output=output, keep=(alive,))
-    until = time.monotonic() + _START_S
-    while server.poll() is None and time.monotonic() < until:
-        if cluster := running(home.data_dir):
-            return cluster, server
-        time.sleep(_POLL_S)
-    server.kill()
-    server.wait()
+    cluster = None
+    try:
+        for _ in polls(_START_S, unless=unless):
+            if server.poll() is not None:
+                break
+            if cluster := running(home.data_dir):
+                return cluster, server
+    finally:
+        if cluster is None:
+            server.kill()
+            server.wait()
+    log = log.replace(f"{log}.failed")  # however often it fails, the log of the last run is kept
     raise PostgresUnavailable(advised(log.read_bytes()[-_LOG_BYTES_SHOWN:].decode(errors="replace")))
 
 
 def _initialise(home: Home, *, programs: Path, durable: bool, alive: int) -> None:
     """Make a cluster under another name first: a half-made one is never taken for a whole."""
-    unfinished = home.emptied("data.new")
+    unfinished = home.emptied(home.real / "data.new")
     options = ["-U", SUPERUSER, "--auth=peer", *_LOCALE, *(() if durable else ("--no-sync",))]
     with home.servant.begin(
         [programs / "initdb", "-D", unfinished, *options], output=subprocess.PIPE, keep=(alive,)
@@ -254,11 +298,11 @@ def _access(home: Home) -> dict[str, str]:
 
 
 def _socket_dir(home: Home) -> Path:
-    """Make the socket's directory: at home, or a temporary one where its address would be too long or need quoting."""
-    own = str(home.real / "socket")
-    if re.fullmatch(r"[\w/.-]+", own, re.ASCII) and len(f"{own}/.s.PGSQL.{_PORT}") <= _SOCKET_BYTES_MAX:
-        return home.emptied("socket")
-    return home.servant.given(Path(tempfile.mkdtemp(prefix="greenroom-", dir="/tmp")))  # as short as paths get
+    """Make the socket's directory anew, at an address that stays: in /tmp where that at home is too long or odd."""
+    own = home.real / "socket"
+    if re.fullmatch(r"[\w/.-]+", str(own), re.ASCII) and len(f"{own}/.s.PGSQL.{_PORT}") <= _SOCKET_BYTES_MAX:
+        return home.emptied(own)
+    return home.emptied(Path(f"/tmp/greenroom-{home.number}"))  # noqa: S108  # `emptied` takes nobody else's
 
 
 def _make_roles(cluster: Cluster) -> None:
@@ -276,50 +320,32 @@ def _make_roles(cluster: Cluster) -> None:
         raise PostgresUnavailable(advised(done.stderr.decode(errors="replace")))
 
 
-def _stop(home: Home, *, server: subprocess.Popen[bytes] | None) -> None:
-    """End PostgreSQL by its own program, run as its own user: a forged process id can hurt nobody else."""
+def _stop(home: Home, *, server: subprocess.Popen[bytes] | None, start_lock: int) -> None:
+    """End PostgreSQL by its own program, run as its own user: a forged process id can hurt nobody else.
+
+    That program inherits the start lock: after a kill of ours nobody starts while it is still about to end PostgreSQL.
+    """
+    ended = locked(home.alive_lock)
     for mode, patience_s in _STOP_S:
-        command: Sequence[str | Path] = [reachable_programs(home) / "pg_ctl", "stop", "-s", "-W", "-D", home.data]
-        home.servant.begin([*command, "-m", mode], output=subprocess.DEVNULL).wait()  # fails where all has ended
-        if (ended := _lock(home.alive_lock, wait_s=patience_s)) is not None:
-            os.close(ended)
+        if ended is not None:
             break
-    else:
+        command: Sequence[str | Path] = [reachable_programs(home) / "pg_ctl", "stop", "-s", "-W", "-D", home.data]
+        home.servant.begin([*command, "-m", mode], output=subprocess.DEVNULL, keep=(start_lock,)).wait()
+        ended = locked(home.alive_lock, wait_s=patience_s)
+    if ended is None:
         raise PostgresUnavailable(f"PostgreSQL on {home.data} does not end: end its processes.")
+    os.close(ended)
     if server:
         server.wait()
 
 
 @contextmanager
-def _starting_or_stopping(data_dir: Path) -> Iterator[None]:
-    """One process at a time changes whether PostgreSQL runs; the kernel frees the lock of a killed one."""
-    lock = _lock(data_dir / "postgres.lock", wait_s=2 * _START_S)
+def _starting_or_stopping(data_dir: Path, *, unless: Event = NEVER) -> Iterator[int]:
+    """One process at a time changes whether PostgreSQL runs and who uses it. Yields the open lock."""
+    lock = locked(data_dir / "postgres.lock", wait_s=2 * _START_S, unless=unless)
     if lock is None:
         raise PostgresUnavailable(f"Another process has been starting PostgreSQL on {data_dir} for too long: end it.")
     try:
-        yield
+        yield lock
     finally:
         os.close(lock)
-
-
-def _lock(path: Path, *, wait_s: float = 0.0) -> int | None:
-    """Lock a file and return it opened (closing it unlocks), or None where another holds it all that time."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    until = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return file
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                os.close(file)
-                return None
-            time.sleep(_POLL_S)
-
-
-@contextmanager
-def _explained(data_dir: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise PostgresUnavailable(advised(f"{data_dir}: {error}")) from error

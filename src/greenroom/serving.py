@@ -2,13 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, Thread
 
 import asyncpg
+import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from greenroom import app, doctor, logs
+from greenroom import app, doctor, embedded, logs
 from greenroom.db import connect
 from greenroom.demo.world import fill
 from greenroom.doctor import Finding, Level
@@ -19,6 +22,7 @@ from greenroom.verifications.actions import Safe
 
 CONNECTIONS_MAX = 500  # of one process; further ones get 503. Half of the files that a process may usually have open
 GRACE_S = 20  # for requests that are under way when the process is told to stop
+WATCHED_EVERY_S = 1.0
 
 
 async def against(url: str) -> Finding | None:
@@ -44,17 +48,23 @@ async def seed(url: str, settings: Settings) -> bool:
 
 
 class Announcing(uvicorn.Server):
-    """A server that says when it listens."""
+    """A server that says when it listens, and when it begins to end."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], ending: Event) -> None:
         super().__init__(config)
         self._announce = announce
+        self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
         if self.started:
             self._announce()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say so, then finish what is under way."""
+        self._ending.set()
+        await super().shutdown(sockets)
 
 
 def configured(served: ASGIApp, *, http: type[Heads] = Heads) -> uvicorn.Config:
@@ -79,15 +89,49 @@ def configured(served: ASGIApp, *, http: type[Heads] = Heads) -> uvicorn.Config:
 def run(settings: Settings, *, url: str, sockets: Sequence[socket.socket], announce: Callable[[], None]) -> None:
     """Serve until told to stop: SIGTERM or Ctrl-C; what is under way is finished, then the pools close.
 
-    Raises SealingError or ValueError where keys or issuer can't be used.
+    An embedded PostgreSQL that is killed meanwhile is started again.
+    Raises SealingError or ValueError where keys or issuer can't be used, PostgresUnavailable.
     """
     logs.configure(for_people=settings.is_demo)
-    server = Announcing(configured(app.create(settings, database_url=url)), announce)
-    try:
-        server.run(sockets=list(sockets))
-    except SystemExit:  # how the signal goes on after uvicorn has heeded it
-        if not server.started:
-            raise
+    ending = Event()
+    server = Announcing(configured(app.create(settings, database_url=url)), announce, ending)
+    with watched(settings, ending):
+        try:
+            server.run(sockets=list(sockets))
+        except SystemExit:  # how the signal goes on after uvicorn has heeded it
+            if not server.started:
+                raise
+
+
+@contextmanager
+def watched(settings: Settings, ending: Event) -> Iterator[None]:
+    """Watch the database, where it is the embedded one, until `ending` is set or the block is left."""
+    if settings.database_url is not None:
+        yield
+        return
+    with embedded.start(settings.data_dir) as postgres:
+        watching = Thread(target=watch, args=(postgres, ending), name="postgresql")
+        watching.start()
+        try:
+            yield
+        finally:
+            ending.set()
+            watching.join()
+
+
+def watch(postgres: embedded.Running, ending: Event) -> None:
+    """Start PostgreSQL again whenever it was killed, and log that; where it can't be had, log that once and go on."""
+    log = structlog.get_logger("greenroom")
+    is_lost = False
+    while not ending.wait(WATCHED_EVERY_S):
+        try:
+            if postgres.ensure(unless=ending):
+                log.warning("postgresql restarted")
+            is_lost = False
+        except embedded.PostgresUnavailable as fault:
+            if not (is_lost or ending.is_set()):
+                log.error("postgresql unavailable", why=str(fault))
+            is_lost = True
 
 
 def prepare(settings: Settings, *, url: str) -> Finding | None:
