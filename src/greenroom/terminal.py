@@ -106,7 +106,8 @@ class Urls:
 def database(settings: Settings, *, migrated: bool = True, is_there: bool = False) -> Iterator[Urls]:
     """Yield the given database as it is, or the embedded PostgreSQL, started, and migrated unless told otherwise.
 
-    However we end, it is left, and the last to leave stops it. With `is_there` none is made. Raises PostgresUnavailable.
+    However we end, it is left, and the last to leave stops it. With `is_there` none is made.
+    Raises PostgresUnavailable.
     """
     with ending_in_order(), faults_explained():
         if settings.database_url is not None:
