@@ -61,7 +61,8 @@ async def housed(postgres: Postgres, database: str, *, at: Path | None = None) -
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://greenroom.test") as http,
     ):
-        yield World(app, settings, clock, http, DemoSigner.of(settings), postgres.url(SUPERUSER, database))
+        url, superuser_url = cluster.url(APP, database), postgres.url(SUPERUSER, database)
+        yield World(app, settings, clock, http, DemoSigner.of(settings), url, superuser_url)
 
 
 @asynccontextmanager

@@ -200,7 +200,7 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 
 def test_every_command_that_was_promised_is_there() -> None:
-    promised = ["serve", "migrate", "demo", "token", "schema", "explain", "doctor", "verify-chain"]
+    promised = ["serve", "worker", "migrate", "demo", "token", "schema", "explain", "doctor", "verify-chain"]
     keys = ["keys make", "keys tickets", "keys rotate"]
     assert {words for words, _ in commands()} == {f"greenroom {name}" for name in [*promised, *keys]}
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from clients import Client, Data, Shop
@@ -16,10 +17,14 @@ from greenroom.accounts.tables import Account
 from greenroom.anchors.tables import Anchor
 from greenroom.context import Services
 from greenroom.db import Database, Scope, Transaction
+from greenroom.documents.tables import Document
+from greenroom.events.actions import record
 from greenroom.graph import global_id, read_id
 from greenroom.law.policies import ALIEXPRESS_2021
 from greenroom.law.terms import (
     BroadcastLocation,
+    DocumentKind,
+    DocumentStatus,
     EntryPoint,
     FindingCode,
     RequirementKind,
@@ -72,6 +77,7 @@ class World:
     clock: Clock
     http: httpx.AsyncClient
     signer: DemoSigner
+    url: str
     superuser_url: str
     made: int = field(default=0)
 
@@ -202,6 +208,28 @@ class World:
                 await remembered(tx, anchor, at=at)
             await self._decided(tx, row, status, findings=findings, is_retryable=is_retryable, at=at)
         return global_id("Verification", key.account_id, row.id)
+
+    async def photo(self, anchor_id: str, kind: str = "PASSPORT_DATA_PAGE") -> str:
+        """A READY photo whose bytes are nowhere, for tests that only hand it in; returns its global id."""
+        key, now = read_id(anchor_id)[1], self.clock()
+        row = Document(
+            account_id=key.account_id,
+            anchor_id=key.id,
+            batch_id=uuid4(),
+            kind=DocumentKind(kind),
+            status=DocumentStatus.READY,
+            byte_size=1,
+            sha256=bytes(32),
+            object_id=uuid4(),
+            created_at=now,
+            uploaded_at=now,
+            checked_at=now,
+            expires_at=now + timedelta(days=1),
+        )
+        async with self.db.transaction(Scope(key.account_id)) as tx:
+            tx.add(row)
+            await record(tx, "DOCUMENT_READY", row, by=STAFF, now=now)
+        return global_id("Document", key.account_id, row.id)
 
     async def decide(
         self,

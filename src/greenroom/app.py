@@ -1,7 +1,7 @@
 """App: the composition root, and the only reader of clock and environment; all else is given what it needs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,12 +20,14 @@ from greenroom.access import Actor
 from greenroom.answers import Voice
 from greenroom.context import Context, Services
 from greenroom.db import Database, Hindered, connect, connected, reached
+from greenroom.documents.api import UPLOADS_AT
+from greenroom.documents.links import LinkSigner
+from greenroom.documents.storage import store_at
 from greenroom.errors import Words
 from greenroom.explorer import ASSETS_AT, Assets
 from greenroom.http import GraphQLEndpoint
 from greenroom.idempotency import forget_lapsed
 from greenroom.limits import Limits
-from greenroom.logs import described
 from greenroom.media import TicketCheck
 from greenroom.rates import Budget, Exhausted, RateLimiter
 from greenroom.requests import JSON, NO_ADDRESS, OTHER_METHOD, HttpRefusal, language_of
@@ -34,6 +36,8 @@ from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
 from greenroom.tickets import TicketSigner
 from greenroom.tokens import BadToken, Tokens
+from greenroom.uploads import Uploads
+from greenroom.worker import again, work
 
 DEMO_POINTS, DEMO_POINTS_PER_S = 1_000_000, 100_000  # roomy: nobody should meet the limit while looking around
 POINTS, POINTS_PER_S = 50_000, 1_000
@@ -53,8 +57,8 @@ class Held:
     services: Services
     limiter: RateLimiter
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, clock: Callable[[], datetime], *, works: bool) -> None:
+        self._settings, self._works = settings, works
         self._clock = clock
         self._keys, self._tokens = MasterKeys.of(settings), Tokens.of(settings)
         self.signer = TicketSigner.of(settings)
@@ -70,15 +74,28 @@ class Held:
             statement_timeout_ms=settings.statement_timeout_ms,
             lock_timeout_ms=settings.lock_timeout_ms,
         )
-        self.services = Services(db, self._keys, self._keys.pepper, self.signer, inforce.Held(db))
+        self.services = Services(
+            db=db,
+            keys=self._keys,
+            pepper=self._keys.pepper,
+            tickets=self.signer,
+            held=inforce.Held(db),
+            links=LinkSigner(self._keys.pepper.links_key),
+            public_url=settings.public_url,
+        )
         self.limiter = limiter_of(settings, db.pool)
         chores = [
             asyncio.create_task(again(lambda: self.limiter.tidy(now=self._clock()), every_s=LEASES_RETURNED_EVERY_S)),
             asyncio.create_task(again(lambda: forget_lapsed(db, now=self._clock()), every_s=KEYS_FORGOTTEN_EVERY_S)),
         ]
+        stop = asyncio.Event()
+        worker = asyncio.create_task(work(settings, database_url, stop=stop, now=self._clock)) if self._works else None
         try:
             yield
         finally:
+            stop.set()
+            if worker:
+                await worker
             for chore in chores:
                 chore.cancel()
             await asyncio.gather(*chores, return_exceptions=True)
@@ -115,12 +132,16 @@ class Held:
         return JSONResponse(self.signer.jwks(), headers={"cache-control": f"public, max-age={JWKS_HELD_S}"})
 
 
-def create(settings: Settings, *, database_url: str, clock: Callable[[], datetime] = now) -> Starlette:
+def create(
+    settings: Settings, *, database_url: str, clock: Callable[[], datetime] = now, works: bool = False
+) -> Starlette:
     """Return the application. Both pools open with it and close with it; `clock` tells it the present.
+
+    With `works` it does the jobs of the queue as well, beside other workers or alone.
 
     Raises at start-up what `connect` raises where the database cannot be reached.
     """
-    held = Held(settings, clock)
+    held = Held(settings, clock, works=works)
     graphql = GraphQLEndpoint(
         build(),
         context_for=held.context_for,
@@ -130,6 +151,8 @@ def create(settings: Settings, *, database_url: str, clock: Callable[[], datetim
         log=structlog.get_logger("greenroom"),
     )
     check = TicketCheck(context_for=held.context_for, in_time=graphql.in_time)
+    store = store_at(settings.documents_url, data_dir=settings.data_dir)
+    uploads = Uploads(lambda: held.services, store, now=clock, in_time=graphql.in_time)
     app = Starlette(
         routes=[
             Route("/graphql", graphql),
@@ -137,6 +160,7 @@ def create(settings: Settings, *, database_url: str, clock: Callable[[], datetim
             Route("/readyz", held.ready),
             Route("/.well-known/jwks.json", held.jwks),
             Route("/tickets/check", check, methods=["POST"]),
+            Route(f"{UPLOADS_AT}/{{token}}", uploads, methods=["PUT"]),
             Route("/", lambda _: RedirectResponse("/graphql")),
             Mount(ASSETS_AT, Assets()),
         ],
@@ -157,20 +181,6 @@ def limiter_of(settings: Settings, pool: asyncpg.Pool) -> RateLimiter:
         points_per_s=settings.rate_points_per_s or (DEMO_POINTS_PER_S if demo else POINTS_PER_S),
         lease=max(points // 20, 1),
     )
-
-
-async def again(chore: Callable[[], Awaitable[object]], *, every_s: float) -> None:
-    """Do a chore of the database again and again, for as long as the process lives."""
-    log = structlog.get_logger("greenroom")
-    while True:
-        await asyncio.sleep(every_s)
-        try:
-            with reached():
-                await chore()
-        except Hindered as hindrance:
-            log.warning("chore put off", code=hindrance.code)
-        except Exception as fault:  # the next turn may fare better
-            log.error("chore failed", **described(fault))
 
 
 async def healthy(_: Request) -> Response:

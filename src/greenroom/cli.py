@@ -130,6 +130,33 @@ def serve(
             fail(str(fault), Exit.USAGE)
 
 
+@cli.command()
+def worker(
+    retry: Annotated[bool, typer.Option("--retry", help="Queue what was given up again, and end.")] = False,
+    demo: Demo = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Do the work that follows a commit, such as checking photos, until SIGTERM or Ctrl-C; `serve --demo` does it too.
+
+    Example: greenroom worker
+    """
+    settings = read_settings(demo=demo, data_dir=data_dir)
+    from greenroom import serving
+    from greenroom.documents.storage import StoreError
+
+    with database(settings) as urls:
+        if forbids := asyncio.run(serving.against(urls.app)):
+            refuse(forbids)
+        if retry:
+            out.print(f"{asyncio.run(serving.retry(urls.app))} jobs are queued again.")
+            return
+        out.print("Greenroom works. To stop: Ctrl-C")
+        try:
+            serving.work(settings, url=urls.app)
+        except StoreError as fault:
+            fail(str(fault), Exit.USAGE)
+
+
 def wait_for_others(url: str) -> None:
     """Say what holds us up where another process fills the database with the demo."""
     from greenroom.demo.world import awaited

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import strawberry
@@ -24,6 +24,9 @@ from greenroom.rates import Budget
 from greenroom.sealing import KeyWrapping, Pepper
 from greenroom.tickets import TicketSigner
 
+if TYPE_CHECKING:
+    from greenroom.documents.links import LinkSigner
+
 Outcome = TypeVar("Outcome")
 KeyT = TypeVar("KeyT")
 Loaded = TypeVar("Loaded")
@@ -40,6 +43,8 @@ class Services:
     pepper: Pepper
     tickets: TicketSigner
     held: Held
+    links: "LinkSigner"
+    public_url: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from greenroom import migrations, sealing, tickets
+from greenroom import jobs, migrations, sealing, tickets
 from greenroom.explorer import BUNDLE
 from greenroom.jwks import key_source, keys_of
 from greenroom.sealing import MasterKeys, SealingError
@@ -216,6 +216,7 @@ async def look_into(url: str, settings: Settings, *, clock: Callable[[], datetim
             yield schema
         if schema.level is Level.OK:
             yield await data_keys(connection, settings)
+            yield await queue(connection)
     except asyncpg.PostgresError as error:
         yield Finding("database", Level.FAIL, f"refuses: {error}", "Mend what is above, then look again.")
     finally:
@@ -295,6 +296,17 @@ async def migrated(connection: asyncpg.Connection) -> Finding:
         return Finding("migrations", Level.OK, f"at {found}, as this version needs")
     todo = "greenroom migrate; if the database is of a newer version, upgrade Greenroom instead."
     return Finding("migrations", Level.FAIL, f"at {found or 'base'}, this version needs {needed}", todo)
+
+
+async def queue(connection: asyncpg.Connection) -> Finding:
+    """Is the work that follows commits done?"""
+    counts = await jobs.counts(connection)
+    if counts.failed:
+        todo = "See the log for `job given up`; mend the cause, then: greenroom worker --retry"
+        return Finding("jobs", Level.FAIL, f"{counts.failed} were given up", todo)
+    if counts.late:
+        return Finding("jobs", Level.WARN, f"{counts.late} wait for more than {jobs.LATE_S} s", "Run greenroom worker.")
+    return Finding("jobs", Level.OK, f"{counts.waiting} wait, none was given up")
 
 
 async def data_keys(connection: asyncpg.Connection, settings: Settings) -> Finding:

@@ -244,6 +244,51 @@ CUT = Words(
     "This broadcast must end: no further ticket is given. Each blocker says why.",
     "该直播须立即结束，不再签发新票据，原因见各项提示。",
 )
+PHOTO_NOT_READY = Words(
+    "This photo is not ready. Wait until it is checked, or send another one.",
+    "该照片尚未就绪，请等待检查完成或重新上传。",
+)
+PHOTO_USED = Words("This photo was handed in before. Send a new one.", "该照片已提交过，请重新上传。")
+PHOTO_REPEATS = Words("This photo is named twice. Name each once.", "该照片重复，请勿重复提交。")
+MRZ_UNREADABLE = Words(
+    "The machine-readable zone can't be read in line {line}, characters {first} to {last}. Type both lines anew.",
+    "机读区第 {line} 行第 {first} 至 {last} 位无法识别，请重新输入两行内容。",
+)
+MRZ_FAILS = Words(
+    "The machine-readable zone contradicts itself: a check digit covers line {line}, characters {first} to {last}."
+    " Compare it with the document, letter by letter.",
+    "机读区校验不符（第 {line} 行第 {first} 至 {last} 位），请与证件逐字核对。",
+)
+NUMBER_FORM = Words(
+    "A passport number has letters and digits, at most {most}. Type it as it stands in the passport.",
+    "护照号码仅含字母和数字，最多 {most} 位，请按护照填写。",
+)
+NUMBER_DIFFERS = Words(
+    "This is not the number in the machine-readable zone. Correct one of the two.",
+    "护照号码与机读区不一致，请更正其中一项。",
+)
+BORN_IMPOSSIBLE = Words("Nobody on camera was born then. Check the date.", "出生日期不正确，请核对。")
+BORN_DIFFERS = Words(
+    "This is not the date of birth in the machine-readable zone. Correct one of the two.",
+    "出生日期与机读区不一致，请更正其中一项。",
+)
+LAST_DAY_DIFFERS = Words(
+    "This is not the last day in the machine-readable zone. Correct one of the two.",
+    "有效期与机读区不一致，请更正其中一项。",
+)
+LAST_DAY_PAST = Words("This document has run out. Send one that is still good.", "该证件已过期，请提供有效证件。")
+PHOTOS_TOO_MANY = Words(
+    "At most {most} photos fit here; this makes {given}. Hand in or wait for those that are there.",
+    "最多 {most} 张照片，当前为 {given} 张，请先提交已有照片或稍后再试。",
+)
+PHOTO_SIZE = Words(
+    "A photo has 1 to {most} bytes. Take it again in ordinary quality.",
+    "照片大小须为 1 至 {most} 字节，请以普通画质重新拍摄。",
+)
+PHOTO_TYPE = Words("This type of file is not taken. Send one of: {known}.", "不支持该文件类型，请使用：{known}。")
+DIGEST_FORM = Words(
+    "Give the SHA-256 of the file, 64 hexadecimal digits.", "请提供文件的 SHA-256 摘要（64 位十六进制）。"
+)
 LAUNCH_PUBLICITY = Words(
     "In the publicity window nothing is enforced. Choose a launch at its end or later: see publicityUntil.",
     "规则公示期内不得执行规则，请选择公示期结束之后的上线时间（见 publicityUntil）。",

@@ -30,7 +30,7 @@ NODES = {
     "AuditEvent": ("events", 7),
     "AdmissionPolicy": ("policies", 8),
     "Review": ("verifications", 9),
-    "Document": ("verifications", 10),
+    "Document": ("documents", 10),
 }
 TYPE_OF_BYTE = {byte: name for name, (_, byte) in NODES.items()}
 ID_LENGTH = 33
@@ -47,7 +47,7 @@ LOADERS = {"CastMember": "load_member", "AdmissionRecord": "load_record", "Revie
 
 async def node_of(info: Info, kind: str, key: Key) -> Any:
     """Return any object by type and key; None when absent, hidden, or of no type."""
-    if kind not in NODES or kind == "Document":
+    if kind not in NODES:
         return None
     load = getattr(home(NODES[kind][0]), LOADERS.get(kind, "load"))
     return await load(info, key.account_id if kind == "Account" else key)

@@ -142,10 +142,12 @@ class GraphQLEndpoint:
             answer = await self.in_time(self._answer(request, voice), voice)
         await answer(scope, receive, send)
 
-    async def in_time(self, answering: Awaitable[Answer | Response], voice: Voice) -> Answer | Response:
+    async def in_time(
+        self, answering: Awaitable[Answer | Response], voice: Voice, *, most_s: float | None = None
+    ) -> Answer | Response:
         """Return an answer that comes within the time allowed, tells a hindrance, and masks what was our fault."""
         try:
-            async with asyncio.timeout(self._limits.time_s) as timer:
+            async with asyncio.timeout(most_s or self._limits.time_s) as timer:
                 return await answering
         except Hindered as hindrance:
             self._warn(hindrance)

@@ -23,6 +23,7 @@ from strawberry.schema.config import StrawberryConfig
 from greenroom.accounts.api import AccountMutations, AccountQueries
 from greenroom.anchors.api import AnchorMutations
 from greenroom.context import Info
+from greenroom.documents.api import DocumentMutations
 from greenroom.events.api import EventQueries
 from greenroom.executor import Executor
 from greenroom.graph import Node, bad_argument, node_of, read_id
@@ -87,7 +88,9 @@ TOO_MANY = {"en": f"At most {NODES_MAX} ids.", "zh": f"最多 {NODES_MAX} 个 id
 
 
 @strawberry.type
-class Mutation(AccountMutations, AnchorMutations, PolicyMutations, RoomMutations, VerificationMutations):
+class Mutation(
+    AccountMutations, AnchorMutations, DocumentMutations, PolicyMutations, RoomMutations, VerificationMutations
+):
     """Writes. Every payload is nullable, carries `userErrors`, and returns what changed."""
 
 

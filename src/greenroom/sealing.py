@@ -118,6 +118,7 @@ class Pepper:
 
     def __init__(self, secret: bytes) -> None:
         self._keys = {kind: _derived(secret, f"greenroom.fingerprint:{kind}") for kind in get_args(Kind)}
+        self.links_key = _derived(secret, "greenroom.links")  # the same in all processes, as this file is
 
     def fingerprint(self, kind: Kind, *parts: str) -> bytes:
         """Return 32 bytes, HMAC-SHA-256: equal where the parts differ only in case, width, spaces or the invisible.

@@ -1,6 +1,7 @@
 """Serving: one process, from the check of its database to the last request that it finishes."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from greenroom import app, doctor, embedded, logs
+from greenroom import app, doctor, embedded, jobs, logs, worker
 from greenroom.db import connect
 from greenroom.demo.world import fill
 from greenroom.doctor import Finding, Level
@@ -89,18 +90,46 @@ def configured(served: ASGIApp, *, http: type[Heads] = Heads) -> uvicorn.Config:
 def run(settings: Settings, *, url: str, sockets: Sequence[socket.socket], announce: Callable[[], None]) -> None:
     """Serve until told to stop: SIGTERM or Ctrl-C; what is under way is finished, then the pools close.
 
-    An embedded PostgreSQL that is killed meanwhile is started again.
+    In the demo it does the jobs too. An embedded PostgreSQL that is killed meanwhile is started again.
     Raises SealingError or ValueError where keys or issuer can't be used, PostgresUnavailable.
     """
     logs.configure(for_people=settings.is_demo)
     ending = Event()
-    server = Announcing(configured(app.create(settings, database_url=url)), announce, ending)
+    server = Announcing(configured(app.create(settings, database_url=url, works=settings.is_demo)), announce, ending)
     with watched(settings, ending):
         try:
             server.run(sockets=list(sockets))
         except SystemExit:  # how the signal goes on after uvicorn has heeded it
             if not server.started:
                 raise
+
+
+def work(settings: Settings, *, url: str) -> None:
+    """Do the jobs of the queue until told to stop: SIGTERM or Ctrl-C; what was begun is finished first.
+
+    Raises SealingError, StoreUrlInvalid, StoreUnavailable or PostgresUnavailable.
+    """
+    logs.configure(for_people=settings.is_demo)
+    ending = Event()
+    with watched(settings, ending):
+        asyncio.run(worked(settings, url))
+
+
+async def retry(url: str) -> int:
+    """Queue again what workers gave up; returns how many jobs."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await jobs.retry_failed(connection)
+    finally:
+        await connection.close()
+
+
+async def worked(settings: Settings, url: str) -> None:
+    """Do jobs until a signal says to stop."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await worker.work(settings, url, stop=stop, now=app.now)
 
 
 @contextmanager

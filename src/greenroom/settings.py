@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         description="Own address, the `iss` of tickets; needed in production.",
     )
 
+    documents_url: str | None = Field(
+        default=None, description="s3://bucket/prefix where sealed photos rest; empty: the data directory."
+    )
+
     token_issuer: str | None = Field(default=None, description="`iss` that access tokens must have.")
     token_audience: str = Field(default="greenroom", description="`aud` that access tokens must have.")
     token_jwks: str | None = Field(default=None, description="URL or file of the issuer's JWKS.")

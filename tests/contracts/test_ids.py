@@ -8,12 +8,13 @@ import pytest
 from house import contents
 from worlds import World, foreign
 
-from contracts.calls import MUTATIONS, QUERIES, caller, document, has, id_places, replaced, staged
+from contracts.calls import MUTATIONS, OTHERS, QUERIES, caller, document, has, id_places, replaced, staged
 from greenroom.access import account_id_of
 from greenroom.graph import global_id, read_id
 
 KINDS = {
     "accountId": "Account",
+    "documentId": "Document",
     "anchorId": "Anchor",
     "verificationId": "Verification",
     "liveRoomId": "LiveRoom",
@@ -23,7 +24,7 @@ KINDS = {
     "id": "LiveRoom",
     "ids.*": "LiveRoom",
 }
-NODES = ("account", "ana", "verification", "review", "room", "member", "record", "event")
+NODES = ("account", "ana", "verification", "review", "room", "member", "record", "document", "event")
 PLACES = [pytest.param(*place, id=f"{place[1]}({'.'.join(place[2])})") for place in id_places()]
 
 
@@ -45,11 +46,12 @@ async def test_the_id_of_another_account_gets_the_answer_of_an_unknown_one(
 ) -> None:
     theirs = await staged(world)
     own = await staged(world, await world.blogger("ES"))
-    call = MUTATIONS[field] if kind == "mutation" else QUERIES[field]
+    other = next((OTHERS[name] for name in path if name in OTHERS), None)
+    call = other or (MUTATIONS[field] if kind == "mutation" else QUERIES[field])
     variables = {"input": call(own)} if kind == "mutation" else call(own)
     assert has(variables, path), f"the call of {field} gives nothing at {path}"
     their_id = {"Account": theirs.account, "Anchor": theirs.ana, "Verification": theirs.verification}
-    their_id |= {"LiveRoom": theirs.room, "CastMember": theirs.member}
+    their_id |= {"LiveRoom": theirs.room, "CastMember": theirs.member, "Document": theirs.document}
     sought = kind_at(path)
     ids = {
         "another account's": their_id[sought],

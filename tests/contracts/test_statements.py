@@ -9,6 +9,8 @@ import pytest
 from clients import Data, Shop, newcomer, picked
 from worlds import World
 
+from contracts.calls import IN_CHINA, UPLOAD, papers
+
 Statements = Callable[[], list[str]]
 
 
@@ -69,3 +71,23 @@ async def test_m1_a_room_with_newcomers(count: int, world: World, statements: St
     input = {"accountId": shop.account_id, "title": "T", "scheduledStartAt": world.tonight(), "cast": cast}
     asked = {"input": input | {"idempotencyKey": "m1"}}
     assert await counted(shop, statements, "CreateRoom", asked) == 12  # at most 12
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_handing_in_passport_and_visa(count: int, world: World, statements: Statements) -> None:
+    shop = await world.seller()
+    dora = (await shop.anchor("Dora"))["id"]
+    await shop.do("GiveConsent", anchorId=dora, noticeVersion="2021-08")
+    kinds = ("PASSPORT_DATA_PAGE", *("WORK_VISA",) * count)
+    photos = [await world.photo(dora, kind) for kind in kinds]
+    input = {"anchorId": dora, "evidence": papers(*photos), "idempotencyKey": "papers"} | IN_CHINA
+    assert await counted(shop, statements, "SubmitVerification", {"input": input}) == 18
+
+
+@pytest.mark.parametrize("count", [1, 10])
+async def test_places_for_photos(count: int, world: World, statements: Statements) -> None:
+    shop = await world.seller()
+    dora = (await shop.anchor("Dora"))["id"]
+    await shop.do("GiveConsent", anchorId=dora, noticeVersion="2021-08")
+    input = {"anchorId": dora, "uploads": [UPLOAD] * count, "idempotencyKey": "places"}
+    assert await counted(shop, statements, "StageUploads", {"input": input}) == 10

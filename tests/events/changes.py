@@ -186,7 +186,12 @@ ACCOUNTED: Mapping[str, Mapping[str, Rule]] = {
         **dict.fromkeys(("last_used_at", "last_location"), USED),
         "last_appeared_at": cast_in("LIVE_ROOM_STARTED", "LIVE_ROOM_JOINED"),
     },
-    "anchor_keys": {CREATED: concerns("VERIFICATION_SUBMITTED", by="anchor_id")},
+    "anchor_keys": {CREATED: concerns("VERIFICATION_SUBMITTED", "DOCUMENT_STAGED", by="anchor_id")},
+    "documents": {
+        CREATED: about("Document", "DOCUMENT_STAGED"),
+        "handed_in_at": concerns("VERIFICATION_SUBMITTED", by="anchor_id"),
+    },
+    "verification_documents": {CREATED: about("Verification", "VERIFICATION_SUBMITTED", by="verification_id")},
     "verifications": {CREATED: became, "status": became, "version": became},
     "reviews": {},
     "live_rooms": {
@@ -210,6 +215,7 @@ ACCOUNTED: Mapping[str, Mapping[str, Rule]] = {
 SUBJECTS = {
     "accounts": "Account",
     "anchors": "Anchor",
+    "documents": "Document",
     "verifications": "Verification",
     "live_rooms": "LiveRoom",
     "policy_in_force": "AdmissionPolicy",

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 from clients import Client, newcomer, picked
-from contracts.calls import BEGUN, CONTACT, MUTATIONS, SCHEMA, Input, Stage, caller, staged
+from contracts.calls import BEGUN, CONTACT, MUTATIONS, SCHEMA, UPLOAD, Input, Stage, caller, staged
 from rooms.test_policy_locks import in_line
 from rooms.test_races import codes, sent
 from worlds import LAUNCHED, World, iso
@@ -139,6 +139,15 @@ CASES = [
     Case("anchorUpdate", "another name", "ANCHOR_CHANGED"),
     Case("anchorUpdate", "another nationality", "ANCHOR_CHANGED", lambda s: {"anchorId": s.ana, "nationality": "FR"}),
     Case("anchorUpdate", "as it is", "", lambda s: {"anchorId": s.ana, "displayName": "Ana"}),
+    Case("stagedUploadsCreate", "two", "DOCUMENT_STAGED DOCUMENT_STAGED"),
+    Case(
+        "stagedUploadsCreate",
+        "the first of somebody",
+        "DOCUMENT_STAGED",
+        lambda s: {"anchorId": s.ben, "uploads": [UPLOAD]},
+        before=ben_agreed,
+    ),
+    Case("stagedUploadsCreate", "sent twice", "", is_again=True),
     Case("anchorForget", "one of the roster", "ANCHOR_FORGOTTEN"),
     Case("anchorForget", "twice", "", is_again=True),
     Case("anchorConsentGive", "the first", "CONSENT_GIVEN"),

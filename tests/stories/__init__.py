@@ -1,5 +1,5 @@
-"""One file per case of the announcement: only GraphQL in and out, read from top to bottom like prose.
+"""One file per case of the announcement: only GraphQL and PUT in and out, read from top to bottom like prose.
 
-The exception, until their verbs are built: what reviewers decide, what is handed in by the Taobao app or with passport and
-visa, and consent withdrawn are written by builders of `worlds.py` (`attempt`, `decide`, `anchor_row`).
+The exception, until their verbs are built: what reviewers decide, what the Taobao app hands in, and consent withdrawn
+are written by builders of `worlds.py` (`decide`, `attempt`, `anchor_row`).
 """

@@ -2,6 +2,7 @@
 
 import pytest
 from clients import picked
+from photos import hand_in_papers
 from worlds import World, blocked, items, rests_on
 
 
@@ -17,5 +18,5 @@ async def test_a_foreign_blogger_in_china_shows_passport_and_visa(world: World, 
     assert {"PASSPORT", "RIGHT_TO_WORK"} <= set(items(asked))
     (error,) = await blogger.refused("GoLive", liveRoomId=room["id"])
     assert blocked(error) == [("NOT_SUBMITTED", "Иван")]
-    await world.attempt(ivan["id"], "PASSPORT_VISA", "SUBMITTED")
+    await hand_in_papers(world, blogger, ivan["id"])
     assert (await blogger.go_live(room["id"]))["liveRoom"]["status"] == "LIVE"

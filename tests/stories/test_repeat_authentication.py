@@ -1,6 +1,7 @@
 """Repeat authentication: an anchor may do it again, and one person may serve many accounts (L15, L12)."""
 
 from clients import picked
+from photos import hand_in_papers
 from worlds import World, blocked, items
 
 
@@ -60,7 +61,7 @@ async def test_a_traveller_holds_an_attempt_on_each_of_two_paths(world: World) -
     shop = await world.seller("CN")
     ana = await shop.anchor("Ana", "ES")
     await shop.hand_in_contact(ana["id"])
-    await world.attempt(ana["id"], "PASSPORT_VISA", "SUBMITTED")
+    await hand_in_papers(world, shop, ana["id"], nationality="ES")
     abroad = await shop.room(picked(ana["id"], "OUTSIDE_CHINA"), start=world.tonight())
     inland = await shop.room(picked(ana["id"], "IN_CHINA"), start=world.tonight(30))
     assert abroad["cast"][0]["verification"]["path"] == "CONTACT"

@@ -1,6 +1,7 @@
 """Seller, case 1.1: a Chinese shop, a foreign anchor in China (L3, L25): photos of passport and work visa."""
 
 from clients import codes_at, picked
+from photos import evidence, glaring, hand_in_papers, ready, sent
 from worlds import World, blocked, items, rests_on
 
 
@@ -53,5 +54,38 @@ async def test_handed_in_photos_admit_before_anybody_has_looked_at_them(world: W
     shop = await world.seller("CN")
     ana = await shop.anchor("Ana", "ES")
     room = await shop.room(picked(ana["id"], "IN_CHINA"), start=world.tonight())
-    await world.attempt(ana["id"], "PASSPORT_VISA", "SUBMITTED")
+    await hand_in_papers(world, shop, ana["id"], nationality="ES")
     assert (await shop.go_live(room["id"]))["admission"]["isAdmitted"]
+
+
+async def test_a_photo_that_glares_is_told_at_once_and_the_better_one_handed_in(world: World) -> None:  # R5, L3
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = (await shop.anchor("Ana", "ES"))["id"]
+    room = await shop.room(picked(ana, "IN_CHINA"), start=world.tonight())
+    await shop.do("GiveConsent", anchorId=ana, noticeVersion="2021-08")
+    poor = await sent(world, shop, ana, glaring(), "WORK_VISA")
+    assert poor["status"] == "READY", "it may be handed in all the same"
+    assert "IMAGE_GLARE" in [finding["code"] for finding in poor["findings"]]
+    page, better = await ready(world, shop, ana, "PASSPORT_DATA_PAGE", "WORK_VISA")
+    await shop.do(
+        "SubmitVerification",
+        anchorId=ana,
+        evidence=evidence(world, [page, better], nationality="ES"),
+        location="IN_CHINA",
+        entryPoint="ROOM_EDITOR",
+    )
+    assert (await shop.go_live(room["id"]))["admission"]["isAdmitted"]
+    (left,) = (await shop.call("AnchorHistory", {"id": ana}))["node"]["documents"]
+    assert left["id"] == poor["id"], "what was not handed in is still there to see"
+
+
+async def test_a_visa_that_ends_the_day_before_the_broadcast_is_told_when_the_room_is_made(world: World) -> None:  # X2
+    await world.launch()
+    shop = await world.seller("CN")
+    ana = (await shop.anchor("Ana", "ES"))["id"]
+    await hand_in_papers(world, shop, ana, nationality="ES", last_days=(400, 9))
+    in_time = await shop.room(picked(ana, "IN_CHINA"), start=world.tonight(hours=24 * 9 - 12))
+    too_late = await shop.room(picked(ana, "IN_CHINA"), start=world.tonight(hours=24 * 10))
+    assert in_time["admission"]["isAdmitted"]
+    assert blocked(await shop.admission(too_late["id"])) == [("DOCUMENT_EXPIRES_BEFORE_BROADCAST", "Ana")]

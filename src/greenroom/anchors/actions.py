@@ -11,8 +11,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from greenroom.access import Actor, Key, own
 from greenroom.accounts.tables import Account
-from greenroom.anchors.tables import Anchor
-from greenroom.db import Read, Transaction
+from greenroom.anchors.tables import Anchor, AnchorKey
+from greenroom.db import Database, Read, Scope, Transaction
 from greenroom.errors import (
     ANCHOR_FORGOTTEN,
     NOTICE_UNKNOWN,
@@ -28,10 +28,16 @@ from greenroom.events.actions import record
 from greenroom.inforce import in_force
 from greenroom.law.policies import Policy
 from greenroom.law.terms import RequirementKind
+from greenroom.sealing import KeyWrapping, context_of, new_data_key
 from greenroom.text import country, folded, one_line
 
 NAME_LENGTH_MAX = 80
 IDS = ARRAY(Uuid())
+KEY = Read(
+    select(AnchorKey).where(
+        col(AnchorKey.account_id) == bindparam("account_id"), col(AnchorKey.anchor_id) == bindparam("anchor_id")
+    )
+)
 BY_IDS = Read(
     select(Anchor).where(
         col(Anchor.account_id) == bindparam("account_id"), col(Anchor.id) == any_(bindparam("ids", type_=IDS))
@@ -180,6 +186,25 @@ def has_agreed(row: Anchor, policy: Policy) -> bool:
 async def record_consent(tx: Transaction, row: Anchor, *, by: Actor, now: datetime) -> None:
     """Leave the event of a consent that was just given."""
     await record(tx, "CONSENT_GIVEN", row, by=by, now=now, notice_version=row.consent_version)
+
+
+async def data_key_of(tx: Transaction, anchor: Anchor, *, keys: KeyWrapping) -> bytes:
+    """Return the key that an anchor's personal data is sealed under, made on first use; the anchor is locked."""
+    context = context_of(anchor.account_id, anchor.id)
+    row = await tx.get(AnchorKey, (anchor.account_id, anchor.id))
+    if row is not None:
+        return await keys.unwrap(row.master_key_id, row.wrapped, context=context)
+    data_key = new_data_key()
+    master_key_id, wrapped = await keys.wrap(data_key, context=context)
+    tx.add(AnchorKey(account_id=anchor.account_id, anchor_id=anchor.id, master_key_id=master_key_id, wrapped=wrapped))
+    return data_key
+
+
+async def data_key_at(db: Database, account_id: UUID, anchor_id: UUID, *, keys: KeyWrapping) -> bytes | None:
+    """Return an anchor's data key; None before the first use, and once it was erased."""
+    for row in await db.rows(KEY, Scope(account_id), account_id=account_id, anchor_id=anchor_id):
+        return await keys.unwrap(row["master_key_id"], row["wrapped"], context=context_of(account_id, anchor_id))
+    return None
 
 
 async def locked(tx: Transaction, account_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Anchor]:

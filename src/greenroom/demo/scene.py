@@ -40,7 +40,7 @@ from greenroom.verifications.actions import (
     name_mark,
     record_status,
     seal_of,
-    submit_contact,
+    submit,
 )
 from greenroom.verifications.tables import Review, Verification
 
@@ -129,7 +129,7 @@ class Scene:
         evidence = ContactEvidence(legal_name, nationality, email)
         begun, id = Begun(EntryPoint.CONSOLE_HOME, OUTSIDE), uuid7()
         given = {"evidence": evidence, "begun": begun, "consent_version": NOTICE, "safe": self.safe}
-        await self.do(submit_contact, anchor, id=id, **given)
+        await self.do(submit, anchor, id=id, **given)
         if outcome:
             await self.decided(id, outcome)
         return anchor

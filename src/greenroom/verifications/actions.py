@@ -1,5 +1,6 @@
 """What can be done with a verification: handed in, withdrawn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,9 +10,11 @@ from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
 from greenroom.accounts.tables import Account
-from greenroom.anchors.actions import agree, has_agreed, record_consent, stands
-from greenroom.anchors.tables import Anchor, AnchorKey
+from greenroom.anchors.actions import agree, data_key_of, has_agreed, record_consent, stands
+from greenroom.anchors.tables import Anchor
 from greenroom.db import Record, Transaction
+from greenroom.documents.actions import REQUIREMENT
+from greenroom.documents.tables import Document
 from greenroom.errors import (
     ATTEMPT_CLOSED,
     NATIONALITY_DIFFERS,
@@ -29,22 +32,26 @@ from greenroom.events.actions import Subject, record
 from greenroom.inforce import in_force
 from greenroom.law import lifecycle
 from greenroom.law.attempts import counting
+from greenroom.law.days import end_of
 from greenroom.law.paths import cell_for
 from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, ACCOUNT_REJECTIONS_WINDOW, Policy
 from greenroom.law.requirements import items
 from greenroom.law.terms import (
     BroadcastLocation,
     DataState,
+    DocumentKind,
     EntryPoint,
     RequirementKind,
     RequirementStatus,
     VerificationPath,
     VerificationStatus,
 )
-from greenroom.sealing import KeyWrapping, Pepper, Seal, context_of, new_data_key
+from greenroom.sealing import KeyWrapping, Pepper, Seal
 from greenroom.text import country, email_address, folded, one_line
-from greenroom.verifications.reads import CANDIDATES, PAST, attempt_of, case_of
-from greenroom.verifications.tables import Verification
+from greenroom.verifications.papers import AT as PAPERS
+from greenroom.verifications.papers import Papers, PassportVisaEvidence, read_papers
+from greenroom.verifications.reads import ATTACHED, CANDIDATES, PAST, attempt_of, case_of
+from greenroom.verifications.tables import Verification, VerificationDocument
 
 LEGAL_NAME_LENGTH_MAX = 150
 SUBMITTED, APPROVED = VerificationStatus.SUBMITTED, VerificationStatus.APPROVED
@@ -58,6 +65,8 @@ class ContactEvidence:
     legal_name: str | None
     nationality: str | None
     email: str | None
+
+    path = VerificationPath.CONTACT
 
     @property
     def is_partial(self) -> bool:
@@ -101,19 +110,19 @@ class Safe:
     pepper: Pepper
 
 
-async def submit_contact(
+async def submit(
     tx: Transaction,
     key: Key,
     *,
     id: UUID,
-    evidence: ContactEvidence,
+    evidence: ContactEvidence | PassportVisaEvidence,
     begun: Begun,
     consent_version: str | None,
     safe: Safe,
     by: Actor,
     now: datetime,
 ) -> UUID | Refused:
-    """Hand in name, nationality and e-mail: complete, or refused whole with every problem at once (R6, R35).
+    """Hand in the evidence of one path: complete, or refused whole with every problem at once (R5, R6, R35).
 
     After a rejection what it did not name need not be sent again (R37). An earlier attempt that awaits review is
     replaced; an approved one keeps counting until this one is decided (R24).
@@ -126,38 +135,62 @@ async def submit_contact(
         return refused
     account = (await tx.exec(select(Account).where(Account.account_id == key.account_id))).one()
     policy = (await in_force(tx, is_held=False)).policy  # the account is written below: held, it would be out of order
-    if problem := off_path(account, anchor, begun.location, policy):
+    if problem := off_path(account, anchor, begun.location, evidence.path, policy):
         return Refused.of(problem)
     had_agreed = has_agreed(anchor, policy)
-    kept = await accepted(tx, anchor, policy=policy, now=now) if evidence.is_partial else NOTHING_KEPT
-    taken, problems = read_contact(evidence, anchor, kept)
+    kept = await accepted(tx, anchor, evidence.path, policy=policy, now=now) if evidence.is_partial else NOTHING_KEPT
+    taken, problems = await read_evidence(tx, evidence, anchor, kept, policy=policy, now=now)
     if problem := consented(anchor, consent_version, policy=policy, now=now):
         problems = [problem, *problems]
     if problems:
         return Refused(tuple(problems))
-    attempt = handed_in_now(taken, anchor, id=id, begun=begun, now=now)
-    await seal_contact(tx, attempt, taken, anchor, kept=kept, safe=safe)
+    attempt = handed_in_now(evidence.path, taken.nationality, anchor, id=id, begun=begun, now=now)
+    await seal_evidence(tx, attempt, taken, anchor, kept=kept, safe=safe, policy=policy, now=now)
     past = await past_of(tx, attempt, now=now)
     if problem := exhausted(past, policy):
         return Refused.of(problem)
-    await replace_waiting(tx, anchor, VerificationPath.CONTACT)
+    await replace_waiting(tx, anchor, evidence.path)
     attempt.strikes, attempt.attempts = past["strikes"], past["attempts"] + 1
     tx.add(attempt)
     anchor.remembered_at, anchor.last_used_at = anchor.remembered_at or now, now
     account.first_submitted_at = account.first_submitted_at or now
+    if isinstance(taken, Papers):
+        await attach(tx, attempt, taken, kept, seal=await seal_of(tx, anchor, keys=safe.keys), now=now)
     if not had_agreed:
         await record_consent(tx, anchor, by=by, now=now)
     if past["waiting"]:
         replaced = Subject("Verification", anchor.account_id, past["waiting"], anchor.id)
         canceled = VerificationStatus.CANCELED
-        await record_status(tx, replaced, VerificationPath.CONTACT, was=SUBMITTED, status=canceled, by=by, now=now)
+        await record_status(tx, replaced, evidence.path, was=SUBMITTED, status=canceled, by=by, now=now)
     await record_status(tx, attempt, attempt.path, was=None, status=SUBMITTED, by=by, now=now)
     return id
+
+
+async def read_evidence(
+    tx: Transaction,
+    evidence: ContactEvidence | PassportVisaEvidence,
+    anchor: Anchor,
+    kept: Kept,
+    *,
+    policy: Policy,
+    now: datetime,
+) -> tuple[Contact | Papers, list[Problem]]:
+    """Check what was handed in, with the anchor's photos where it names some."""
+    if isinstance(evidence, ContactEvidence):
+        return read_contact(evidence, anchor, kept)
+    ids = [photo.document.id for photo in evidence.photos]
+    found = await photos_of(tx, anchor, ids)
+    return read_papers(evidence, anchor, found, kept=kept.items, policy=policy, now=now)
 
 
 def name_mark(pepper: Pepper, account_id: UUID, legal_name: str, nationality: str) -> bytes:
     """Return the mark of a name with its nationality; no other account's comes out the same."""
     return pepper.fingerprint("name", str(account_id), folded(legal_name), nationality)
+
+
+def passport_mark(pepper: Pepper, number: str, issuer: str) -> bytes:
+    """Return the mark of a passport, the same in every account: a person is one person for staff (X10, X11)."""
+    return pepper.fingerprint("passport", number, issuer)
 
 
 def email_mark(pepper: Pepper, account_id: UUID, email: str) -> bytes:
@@ -173,6 +206,8 @@ async def past_of(tx: Transaction, attempt: Verification, *, now: datetime) -> R
         anchor_id=attempt.anchor_id,
         name=attempt.name_fingerprint,
         email=attempt.email_fingerprint,
+        passport=attempt.passport_fingerprint,
+        path=attempt.path.value,
         since=now - ACCOUNT_REJECTIONS_WINDOW,
     )
     return found[0]
@@ -187,45 +222,118 @@ def exhausted(past: Record, policy: Policy) -> Problem | None:
     return TooManyAttempts(at) if is_over else None
 
 
-def handed_in_now(taken: Contact, anchor: Anchor, *, id: UUID, begun: Begun, now: datetime) -> Verification:
+def handed_in_now(
+    path: VerificationPath, nationality: str, anchor: Anchor, *, id: UUID, begun: Begun, now: datetime
+) -> Verification:
     """Return the row of an attempt that is handed in now, without its personal data."""
     return Verification(
         account_id=anchor.account_id,
         anchor_id=anchor.id,
         id=id,
-        path=VerificationPath.CONTACT,
+        path=path,
         status=SUBMITTED,
         entry_point=begun.entry_point,
         location=begun.location,
         consent_version=anchor.consent_version or "",
-        nationality=taken.nationality,
+        nationality=nationality,
         created_at=now,
         submitted_at=now,
     )
 
 
-async def seal_contact(
-    tx: Transaction, attempt: Verification, taken: Contact, anchor: Anchor, *, kept: Kept, safe: Safe
+async def seal_evidence(
+    tx: Transaction,
+    attempt: Verification,
+    taken: Contact | Papers,
+    anchor: Anchor,
+    *,
+    kept: Kept,
+    safe: Safe,
+    policy: Policy,
+    now: datetime,
 ) -> None:
-    """Put name and e-mail on an attempt, sealed and marked; what is kept stays sealed as it lies."""
+    """Put what was taken on an attempt, sealed and marked; what is kept stays sealed as it lies."""
     place, pepper = {"account_id": anchor.account_id, "anchor_id": anchor.id}, safe.pepper
     seal = await seal_of(tx, anchor, keys=safe.keys)
+    values: dict[str, str | None] = {"legal_name": taken.legal_name, "email": taken.email}
+    marks: dict[str, bytes] = {}
+    if isinstance(taken, Papers):
+        values |= {
+            "date_of_birth": taken.born_on.isoformat() if taken.born_on else None,
+            "passport_number": taken.passport_number,
+            "passport_issuer": taken.passport_issuer,
+        }
+        days(attempt, taken, kept, policy=policy, now=now)
     if taken.legal_name is not None:
-        attempt.legal_name = seal.seal(taken.legal_name, **place, column="legal_name")
-        attempt.name_fingerprint = name_mark(pepper, anchor.account_id, taken.legal_name, taken.nationality)
-    elif kept.attempt:
-        attempt.legal_name, attempt.name_fingerprint = kept.attempt.legal_name, kept.attempt.name_fingerprint
+        marks["name_fingerprint"] = name_mark(pepper, anchor.account_id, taken.legal_name, taken.nationality)
     if taken.email is not None:
-        attempt.email = seal.seal(taken.email, **place, column="email")
-        attempt.email_fingerprint = email_mark(pepper, anchor.account_id, taken.email)
-    elif kept.attempt:
-        attempt.email, attempt.email_fingerprint = kept.attempt.email, kept.attempt.email_fingerprint
+        marks["email_fingerprint"] = email_mark(pepper, anchor.account_id, taken.email)
+    if isinstance(taken, Papers) and taken.passport_number and taken.passport_issuer:
+        marks["passport_fingerprint"] = passport_mark(pepper, taken.passport_number, taken.passport_issuer)
+    for column, value in values.items():
+        if value is not None:
+            setattr(attempt, column, seal.seal(value, **place, column=column))
+        elif kept.attempt:
+            setattr(attempt, column, getattr(kept.attempt, column))
+    for column in ("name_fingerprint", "email_fingerprint", "passport_fingerprint"):
+        setattr(attempt, column, marks.get(column) or (kept.attempt and getattr(kept.attempt, column)))
 
 
-async def accepted(tx: Transaction, anchor: Anchor, *, policy: Policy, now: datetime) -> Kept:
+def days(attempt: Verification, taken: Papers, kept: Kept, *, policy: Policy, now: datetime) -> None:
+    """Put on an attempt until when its documents are good (X2), and whether the person is too young (X9)."""
+    before = kept.attempt
+    attempt.passport_last_day = taken.passport_last_day or (before.passport_last_day if before else None)
+    attempt.work_last_day = taken.work_last_day or (before.work_last_day if before else None)
+    last_days = [day for day in (attempt.passport_last_day, attempt.work_last_day) if day]
+    attempt.documents_last_day = min(last_days)
+    attempt.ends_at = end_of(attempt.documents_last_day)
+    is_under_age = taken.is_under_age(policy=policy, now=now)
+    attempt.is_under_age = before.is_under_age if is_under_age is None and before else is_under_age
+    attempt.mrz_findings = [{"code": code.value, "requirement": about.value} for code, about in taken.findings]
+
+
+async def attach(
+    tx: Transaction, attempt: Verification, taken: Papers, kept: Kept, *, seal: Seal, now: datetime
+) -> None:
+    """Hand the photos in with the attempt; those of an item that was accepted before stay handed in."""
+    place = {"account_id": attempt.account_id, "anchor_id": attempt.anchor_id}
+    await tx.flush()
+    anew = {REQUIREMENT[paper.document.kind] for paper in taken.papers}
+    for paper in taken.papers:
+        paper.document.handed_in_at = now
+        assert paper.last_day is not None  # else it was refused
+        tx.add(
+            VerificationDocument(
+                account_id=attempt.account_id,
+                verification_id=attempt.id,
+                document_id=paper.document.id,
+                last_day=paper.last_day,
+                mrz=seal.seal(paper.mrz, **place, column="mrz") if paper.mrz else None,
+            )
+        )
+    for row in await attached(tx, kept.attempt) if kept.attempt else []:
+        if REQUIREMENT[DocumentKind(row["kind"])] not in anew:
+            earlier = {name: row[name] for name in ("account_id", "document_id", "last_day", "mrz")}
+            tx.add(VerificationDocument(verification_id=attempt.id, **earlier))
+
+
+async def attached(tx: Transaction, attempt: Verification) -> list[Record]:
+    """Return the photos of an attempt, each with its kind."""
+    return await tx.rows(ATTACHED, account_id=attempt.account_id, verification_ids=[attempt.id])
+
+
+async def photos_of(tx: Transaction, anchor: Anchor, ids: Sequence[UUID]) -> dict[UUID, Document]:
+    """Return these photos of an anchor, locked."""
+    query = select(Document).where(
+        Document.account_id == anchor.account_id, Document.anchor_id == anchor.id, col(Document.id).in_(ids)
+    )
+    found = await tx.exec(query.order_by(col(Document.id)).with_for_update())
+    return {row.id: row for row in found}
+
+
+async def accepted(tx: Transaction, anchor: Anchor, path: VerificationPath, *, policy: Policy, now: datetime) -> Kept:
     """Return what the attempt that counts leaves to the next one, where it was rejected and can be submitted again."""
     rows = await tx.rows(CANDIDATES, account_id=anchor.account_id, anchor_ids=[anchor.id])
-    path = VerificationPath.CONTACT
     counted = counting([attempt_of(row) for row in rows], path, policy=policy, now=now)
     if counted is None or counted.status is not VerificationStatus.REJECTED or not counted.is_for_nationality:
         return NOTHING_KEPT
@@ -255,10 +363,13 @@ def read_contact(evidence: ContactEvidence, anchor: Anchor, kept: Kept) -> tuple
     return Contact(name, nationality, email), problems
 
 
-def off_path(account: Account, anchor: Anchor, location: BroadcastLocation, policy: Policy) -> Problem | None:
-    """The system decides the path: contact data where another one applies are refused (R16)."""
+def off_path(
+    account: Account, anchor: Anchor, location: BroadcastLocation, path: VerificationPath, policy: Policy
+) -> Problem | None:
+    """The system decides the path: evidence of another one than applies is refused (R16)."""
     cell = cell_for(case_of(account.model_dump(), anchor.nationality, location, policy), policy=policy)
-    return None if cell.path is VerificationPath.CONTACT else WrongPath(CONTACT, path=cell.path.value)
+    at = CONTACT if path is VerificationPath.CONTACT else PAPERS
+    return None if cell.path is path else WrongPath(at, path=cell.path.value)
 
 
 def consented(anchor: Anchor, version: str | None, *, policy: Policy, now: datetime) -> Problem | None:
@@ -271,14 +382,7 @@ def consented(anchor: Anchor, version: str | None, *, policy: Policy, now: datet
 
 async def seal_of(tx: Transaction, anchor: Anchor, *, keys: KeyWrapping) -> Seal:
     """Return the seal of an anchor's data key, made on first use."""
-    context = context_of(anchor.account_id, anchor.id)
-    row = await tx.get(AnchorKey, (anchor.account_id, anchor.id))
-    if row is not None:
-        return Seal(await keys.unwrap(row.master_key_id, row.wrapped, context=context))
-    data_key = new_data_key()
-    master_key_id, wrapped = await keys.wrap(data_key, context=context)
-    tx.add(AnchorKey(account_id=anchor.account_id, anchor_id=anchor.id, master_key_id=master_key_id, wrapped=wrapped))
-    return Seal(data_key)
+    return Seal(await data_key_of(tx, anchor, keys=keys))
 
 
 async def record_status(

@@ -18,8 +18,6 @@ from greenroom.law.paths import cell_for
 from greenroom.law.policies import Policy
 from greenroom.law.terms import (
     BroadcastLocation,
-    DocumentKind,
-    DocumentStatus,
     EntryPoint,
     Language,
     ReviewDecision,
@@ -37,15 +35,17 @@ from greenroom.verifications.requirements import ReviewFinding, VerificationRequ
 
 if TYPE_CHECKING:
     from greenroom.anchors.api import Anchor, AnchorReferenceInput
+    from greenroom.documents.api import Document
 
 ANCHORS = strawberry.lazy("greenroom.anchors.api")
 VERIFICATIONS = batch_of(reads.BY_IDS, "ids")
 CANDIDATES = batch_of(reads.CANDIDATES, "anchor_ids", by="anchor_id", many=True)
+ATTACHED = batch_of(reads.ATTACHED, "verification_ids", by="verification_id", many=True)
 REVIEWS = batch_of(reads.REVIEWS, "ids", by="review_id")
 SEALED = batch_of(reads.SEALED, "ids")
 Listings = tuple[Listing, Listing]  # of all, and of a search
 
-for words in (DocumentStatus, EntryPoint, ReviewDecision, TaobaoSessionStatus, VerificationStatus):
+for words in (EntryPoint, ReviewDecision, TaobaoSessionStatus, VerificationStatus):
     strawberry.enum(words)
 
 
@@ -74,20 +74,6 @@ class Review(Node):
             findings=[ReviewFinding.of(f, language) for f in findings_of(row["findings"])],
             is_retryable=row["review_is_retryable"],
         )
-
-
-@strawberry.type
-class Document(Node):
-    """An identity photo. Its bytes never travel through GraphQL."""
-
-    byte_size: int
-    """Size in bytes."""
-    findings: list[ReviewFinding]
-    """What the checks found, at once."""
-    kind: DocumentKind
-    """What it shows."""
-    status: DocumentStatus
-    """State."""
 
 
 @strawberry.interface
@@ -148,17 +134,26 @@ class PassportVisaVerification(Verification):
     """When it stops to admit: the earlier expiry of passport and visa."""
     path: VerificationPath
     """PASSPORT_VISA."""
-    passport_expires_on: Day | None = None
-    """Last day of the passport."""
-    work_visa_expires_on: Day | None = None
-    """Last day of the visa or permit."""
     handoff_url: URL | None = None
     """Link to the provider's face check, where the policy asks for it."""
 
     @strawberry.field
-    def documents(self) -> list[Document]:
+    def passport_expires_on(self, info: Info) -> Day | None:
+        """Last day of the passport."""
+        return self.row["passport_last_day"] if is_own(info, self.row) else None
+
+    @strawberry.field
+    def work_visa_expires_on(self, info: Info) -> Day | None:
+        """Last day of the visa or permit."""
+        return self.row["work_last_day"] if is_own(info, self.row) else None
+
+    @strawberry.field
+    async def documents(self, info: Info) -> list[Annotated["Document", strawberry.lazy("greenroom.documents.api")]]:
         """Passport and visa photos."""
-        return []
+        if not is_own(info, self.row):
+            return []
+        rows = await info.context.loader(ATTACHED).load(Key(self.row["account_id"], self.row["id"]))
+        return [home("documents").Document.of(row) for row in rows]
 
     @strawberry.field
     async def legal_name(self, info: Info) -> str | None:
@@ -225,6 +220,11 @@ def expiry(attempt: Attempt, policy: Policy) -> Any:
     """Return when an approval stops to admit; what is not approved admits by other rules."""
     is_approved = attempt.status in (VerificationStatus.APPROVED, VerificationStatus.EXPIRED)
     return validity_end(attempt, policy=policy) if is_approved else attempt.ends_at
+
+
+def is_own(info: Info, row: Record) -> bool:
+    """Say whether the caller is of the account's own people: staff see what was handed in by a reveal alone (X5)."""
+    return acts_for(info.context.actor, row["account_id"])
 
 
 async def opened(info: Info, row: Record, column: str) -> str | None:

@@ -7,9 +7,11 @@ from greenroom.context import Info, Once
 from greenroom.graph import given, key_of
 from greenroom.law.terms import BroadcastLocation, EntryPoint
 from greenroom.payloads import Payload, changed
+from greenroom.scalars import Day
 from greenroom.verifications import actions
 from greenroom.verifications.actions import Begun, ContactEvidence, Safe
 from greenroom.verifications.api import Verification, load
+from greenroom.verifications.papers import PassportVisaEvidence, PhotoEvidence
 
 
 @strawberry.input
@@ -24,12 +26,69 @@ class ContactEvidenceInput:
     """E-mail address. Required."""
 
 
+@strawberry.input
+class DocumentEvidenceInput:
+    """One photo as evidence."""
+
+    document_id: strawberry.ID
+    """A READY document of this anchor."""
+    expires_on: Day | None = strawberry.UNSET
+    """Its last day. Required unless the MRZ gives it."""
+    mrz: str | None = strawberry.UNSET
+    """Its machine-readable zone: TD3 (2 × 44), MRV-A (2 × 44) or MRV-B (2 × 36)."""
+
+
+@strawberry.input
+class PassportVisaEvidenceInput:
+    """Evidence for PASSPORT_VISA. After a rejection, items that were accepted may be left out."""
+
+    date_of_birth: Day | None = strawberry.UNSET
+    """Date of birth. Required unless the MRZ gives it."""
+    documents: list[DocumentEvidenceInput] | None = strawberry.UNSET
+    """Photos, each READY."""
+    email: str | None = strawberry.UNSET
+    """Contact address. Optional; with it, the attempt also covers CONTACT."""
+    legal_name: str | None = strawberry.UNSET
+    """Name as in the passport. Required."""
+    nationality: str | None = strawberry.UNSET
+    """Nationality, a CountryCode; must be the anchor's. Required."""
+    passport_issuer: str | None = strawberry.UNSET
+    """Issuing state. Required unless the MRZ gives it."""
+    passport_number: str | None = strawberry.UNSET
+    """Passport number. Required unless the MRZ gives it."""
+
+    def read(self) -> PassportVisaEvidence:
+        """Return it as the verbs take it."""
+        return PassportVisaEvidence(
+            legal_name=given(self.legal_name),
+            nationality=given(self.nationality),
+            email=given(self.email),
+            date_of_birth=given(self.date_of_birth),
+            passport_number=given(self.passport_number),
+            passport_issuer=given(self.passport_issuer),
+            photos=tuple(
+                PhotoEvidence(key_of("Document", each.document_id), given(each.expires_on), given(each.mrz))
+                for each in given(self.documents) or ()
+            ),
+        )
+
+
 @strawberry.input(one_of=True)
 class VerificationEvidenceInput:
     """Evidence of exactly one path; another path than the required one gives WRONG_PATH."""
 
     contact: strawberry.Maybe[ContactEvidenceInput]
     """Path CONTACT."""
+    passport_visa: strawberry.Maybe[PassportVisaEvidenceInput]
+    """Path PASSPORT_VISA."""
+
+    def read(self) -> ContactEvidence | PassportVisaEvidence:
+        """Return the one that was given, as the verbs take it."""
+        if self.contact is not None:
+            contact = self.contact.value
+            return ContactEvidence(given(contact.legal_name), given(contact.nationality), given(contact.email))
+        assert self.passport_visa is not None  # exactly one is given
+        return self.passport_visa.value.read()
 
 
 @strawberry.input
@@ -84,16 +143,15 @@ class VerificationMutations:
     async def verification_submit(self, info: Info, input: VerificationSubmitInput) -> VerificationSubmitPayload | None:
         """Hands in evidence, the first time or again after a rejection: accepted items need not be sent again."""
         context, key, new_id = info.context, key_of("Anchor", input.anchor_id), uuid7()
-        assert input.evidence.contact is not None
-        contact = input.evidence.contact.value
+        evidence = input.evidence.read()
         attempt, problems = await changed(
             info,
             load,
-            lambda tx: actions.submit_contact(
+            lambda tx: actions.submit(
                 tx,
                 key,
                 id=new_id,
-                evidence=ContactEvidence(given(contact.legal_name), given(contact.nationality), given(contact.email)),
+                evidence=evidence,
                 begun=Begun(input.entry_point, input.location),
                 consent_version=given(input.consent_version),
                 safe=Safe(context.services.keys, context.services.pepper),

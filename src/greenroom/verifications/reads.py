@@ -31,6 +31,7 @@ from greenroom.anchors.actions import IDS, remembered, roster
 from greenroom.anchors.tables import Anchor, AnchorKey
 from greenroom.columns import INSTANT, table
 from greenroom.db import Read, Record
+from greenroom.documents.tables import Document
 from greenroom.law.attempts import Attempt, Finding
 from greenroom.law.paths import Case
 from greenroom.law.policies import Policy
@@ -45,7 +46,7 @@ from greenroom.law.terms import (
     is_chinese,
 )
 from greenroom.paging import Listing
-from greenroom.verifications.tables import Review, Verification
+from greenroom.verifications.tables import Review, Verification, VerificationDocument
 
 REJECTED: Any = literal_column("'REJECTED'")
 REFUSED = (VerificationStatus.REJECTED, VerificationStatus.REVOKED)
@@ -96,18 +97,20 @@ PAST = Read(
     text("""
     WITH own AS (
         SELECT v.*, v.anchor_id = :anchor_id AS is_this_row,
-            v.path = 'CONTACT' AND v.status = 'REJECTED' AS is_rejected,
+            v.path = :path AND v.status = 'REJECTED' AS is_rejected,
             v.submitted_at > coalesce(a.unlocked_at, '-infinity') AS is_counted
         FROM verifications v JOIN anchors a ON a.account_id = v.account_id AND a.id = :anchor_id
         WHERE v.account_id = :account_id AND v.status NOT IN ('DRAFT', 'CANCELED')
-          AND (v.anchor_id = :anchor_id OR v.name_fingerprint = :name OR v.email_fingerprint = :email)
+          AND (v.anchor_id = :anchor_id OR v.name_fingerprint = :name OR v.email_fingerprint = :email
+               OR v.passport_fingerprint = :passport)
     )
     SELECT
         count(*) FILTER (WHERE is_counted AND (
-            is_rejected OR (is_this_row AND path = 'CONTACT' AND status <> 'SUBMITTED')  -- which this one replaces
+            is_rejected OR (is_this_row AND path = :path AND status <> 'SUBMITTED')  -- which this one replaces
         ))::int AS attempts,
         count(*) FILTER (WHERE is_rejected AND submitted_at > coalesce(
-            (SELECT max(submitted_at) FROM own WHERE path = 'CONTACT' AND (is_this_row OR name_fingerprint = :name)
+            (SELECT max(submitted_at) FROM own WHERE path = :path
+             AND (is_this_row OR name_fingerprint = :name OR passport_fingerprint = :passport)
              AND status IN ('APPROVED', 'SUPERSEDED', 'EXPIRED', 'REVOKED')), '-infinity'
         ))::int AS strikes,
         count(*) FILTER (WHERE (is_rejected AND NOT is_retryable) OR status IN ('REJECTED', 'REVOKED') AND EXISTS (
@@ -117,19 +120,22 @@ PAST = Read(
         (SELECT count(*)::int FROM verifications r
          WHERE r.account_id = :account_id AND r.status = 'REJECTED' AND r.decided_at > :since) AS account_rejections,
         (SELECT w.id FROM verifications w WHERE w.account_id = :account_id AND w.anchor_id = :anchor_id
-         AND w.path = 'CONTACT' AND w.status = 'SUBMITTED') AS waiting
+         AND w.path = :path AND w.status = 'SUBMITTED') AS waiting
     FROM own
     """).bindparams(
         bindparam("account_id", type_=Uuid()),
         bindparam("anchor_id", type_=Uuid()),
         bindparam("name", type_=LargeBinary()),
         bindparam("email", type_=LargeBinary()),
+        bindparam("passport", type_=LargeBinary()),
+        bindparam("path", type_=Text()),
         bindparam("since", type_=INSTANT),
         bindparam("final_codes", FINAL_CODES, type_=ARRAY(Text())),
     )
 )
 
 
+SEALED_COLUMNS = ("legal_name", "email", "date_of_birth", "passport_number", "passport_issuer")
 newest = (
     select(Review)
     .where(col(Review.account_id) == Verification.account_id, col(Review.verification_id) == Verification.id)
@@ -138,11 +144,7 @@ newest = (
     .lateral("newest")
 )
 SHOWN = (
-    *(
-        c
-        for c in table(Verification).c
-        if c.name not in {"legal_name", "email", "name_fingerprint", "email_fingerprint"}
-    ),
+    *(c for c in table(Verification).c if c.name not in SEALED_COLUMNS and not c.name.endswith("_fingerprint")),
     col(Verification.email).is_not(None).label("has_email"),
     newest.c.id.label("review_id"),
     newest.c.decision,
@@ -182,6 +184,7 @@ def refused_elsewhere(anchor: Any) -> Any:
     same = or_(
         col(other.name_fingerprint) == col(mine.name_fingerprint),
         col(other.email_fingerprint) == col(mine.email_fingerprint),
+        col(other.passport_fingerprint) == col(mine.passport_fingerprint),
     )
     ids = (
         select(other.id)
@@ -276,6 +279,22 @@ REVIEWS = Read(
         col(Review.created_at).label("reviewed_at"),
     ).where(col(Review.account_id) == bindparam("account_id"), col(Review.id) == any_(bindparam("ids", type_=IDS)))
 )
+ATTACHED = Read(
+    select(VerificationDocument)
+    .add_columns(*(table(Document).c[n] for n in ("id", "kind", "status", "byte_size", "findings")))
+    .join(
+        Document,
+        and_(
+            col(Document.account_id) == VerificationDocument.account_id,
+            col(Document.id) == VerificationDocument.document_id,
+        ),
+    )
+    .where(
+        col(VerificationDocument.account_id) == bindparam("account_id"),
+        col(VerificationDocument.verification_id) == any_(bindparam("verification_ids", type_=IDS)),
+    )
+    .order_by(col(VerificationDocument.document_id))
+)
 HISTORY = Listing(
     attempts(table(Anchor)).where(
         col(Anchor.account_id) == Verification.account_id,
@@ -300,7 +319,9 @@ REMEMBERED = tuple(
     anchors_listing(remembered(is_search=s), "last_used_at", "id", descending=True) for s in (False, True)
 )
 SEALED = Read(
-    select(Verification.id, Verification.anchor_id, Verification.legal_name, Verification.email)
+    select_columns(
+        col(Verification.id), col(Verification.anchor_id), *(table(Verification).c[n] for n in SEALED_COLUMNS)
+    )
     .add_columns(col(AnchorKey.master_key_id), col(AnchorKey.wrapped))
     .join(
         AnchorKey,

@@ -54,6 +54,7 @@ class Verification(SQLModel, table=True):
         Index("verifications_rejected", "account_id", "decided_at", postgresql_where=text("status = 'REJECTED'")),
         Index("verifications_by_email", "account_id", "email_fingerprint"),
         Index("verifications_by_name", "account_id", "name_fingerprint"),
+        Index("verifications_by_passport", "account_id", "passport_fingerprint"),
     )
     account_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True, default_factory=uuid7)
@@ -77,8 +78,39 @@ class Verification(SQLModel, table=True):
     email: bytes | None = None  # sealed
     name_fingerprint: bytes | None = None  # X10
     email_fingerprint: bytes | None = None  # X10
+    date_of_birth: bytes | None = None  # sealed
+    passport_number: bytes | None = None  # sealed
+    passport_issuer: bytes | None = None  # sealed
+    passport_fingerprint: bytes | None = None  # of number and issuer; the same in every account (X10)
+    passport_last_day: date | None = None
+    work_last_day: date | None = None  # of what permits to work
+    mrz_findings: list[dict[str, Any]] | None = Field(default=None, sa_type=CODES)  # what zones say otherwise
     data_state: DataState = Field(default=DataState.ACTIVE, sa_type=code(DataState, "data_state"))
     version: int = 1
+
+
+class VerificationDocument(SQLModel, table=True):
+    """A photo that was handed in with an attempt; what a later one keeps is handed in with both."""
+
+    __tablename__ = "verification_documents"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["account_id", "verification_id"],
+            ["verifications.account_id", "verifications.id"],
+            name="verification_documents_of_verification",
+        ),
+        ForeignKeyConstraint(
+            ["account_id", "document_id"],
+            ["documents.account_id", "documents.id"],
+            name="verification_documents_of_document",
+        ),
+        Index("verification_documents_by_document", "account_id", "document_id"),
+    )
+    account_id: UUID = Field(primary_key=True)
+    verification_id: UUID = Field(primary_key=True)
+    document_id: UUID = Field(primary_key=True)
+    last_day: date
+    mrz: bytes | None = None  # sealed
 
 
 class Review(SQLModel, table=True):

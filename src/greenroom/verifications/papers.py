@@ -1,0 +1,294 @@
+"""Papers: what an anchor working in China hands in, passport and right to work, compared before it is taken."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from greenroom.access import Key
+from greenroom.anchors.tables import Anchor
+from greenroom.documents.actions import REQUIREMENT
+from greenroom.documents.tables import Document
+from greenroom.errors import (
+    BORN_DIFFERS,
+    BORN_IMPOSSIBLE,
+    LAST_DAY_DIFFERS,
+    LAST_DAY_PAST,
+    MRZ_FAILS,
+    MRZ_UNREADABLE,
+    NATIONALITY_DIFFERS,
+    NUMBER_DIFFERS,
+    NUMBER_FORM,
+    PHOTO_NOT_READY,
+    PHOTO_REPEATS,
+    PHOTO_USED,
+    NotFound,
+    Path,
+    Problem,
+    Required,
+    invalid,
+)
+from greenroom.law.comparing import Given, contradicted, disagreements
+from greenroom.law.days import day_of, is_under_age
+from greenroom.law.mrz import CHECKS, Field, Form, Unreadable, Zone, read
+from greenroom.law.policies import Policy
+from greenroom.law.requirements import accepts
+from greenroom.law.states import STATES
+from greenroom.law.terms import DocumentKind, DocumentStatus, FindingCode, RequirementKind, VerificationPath
+from greenroom.text import country, email_address, one_line
+
+AT = ("input", "evidence", "passportVisa")
+NUMBER_LENGTH_MAX = 20
+BORN_EARLIEST = date(1900, 1, 1)
+NAME, NATIONALITY, BORN, PASSPORT, WORK, EMAIL = (
+    RequirementKind.LEGAL_NAME,
+    RequirementKind.NATIONALITY,
+    RequirementKind.DATE_OF_BIRTH,
+    RequirementKind.PASSPORT,
+    RequirementKind.RIGHT_TO_WORK,
+    RequirementKind.EMAIL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoEvidence:
+    """One photo as evidence, with what its document says."""
+
+    document: Key
+    expires_on: date | None = None
+    mrz: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassportVisaEvidence:
+    """What is handed in on the path PASSPORT_VISA, as typed; None where it was left out."""
+
+    legal_name: str | None
+    nationality: str | None
+    email: str | None
+    date_of_birth: date | None
+    passport_number: str | None
+    passport_issuer: str | None
+    photos: tuple[PhotoEvidence, ...]
+
+    path = VerificationPath.PASSPORT_VISA
+
+    @property
+    def is_partial(self) -> bool:
+        """Something was left out that a rejected attempt may have left accepted."""
+        return None in (self.legal_name, self.nationality, self.date_of_birth, self.passport_number) or not self.photos
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One photo that is taken: its document, its last day, and its zone as typed."""
+
+    document: Document
+    last_day: date | None
+    mrz: str | None
+    zone: Zone | None
+
+
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What is taken; None for what stays as it was accepted."""
+
+    legal_name: str | None
+    nationality: str
+    email: str | None
+    born_on: date | None
+    passport_number: str | None
+    passport_issuer: str | None
+    passport_last_day: date | None
+    work_last_day: date | None
+    papers: tuple[Paper, ...]
+    findings: tuple[tuple[FindingCode, RequirementKind], ...]
+    """What the zones say otherwise, for whoever reviews."""
+
+    def is_under_age(self, *, policy: Policy, now: datetime) -> bool | None:
+        """Say whether the person is too young today; None where the birthday stays as it was accepted."""
+        if self.born_on is None:
+            return None
+        return is_under_age(self.born_on, minimum_age=policy.minimum_age, airs_at=now)
+
+
+def read_papers(
+    evidence: PassportVisaEvidence,
+    anchor: Anchor,
+    found: Mapping[UUID, Document],
+    *,
+    kept: frozenset[RequirementKind],
+    policy: Policy,
+    now: datetime,
+) -> tuple[Papers, list[Problem]]:
+    """Check each item on its own and against the others, so that all that is missing or wrong is told at once (R5, X3).
+
+    `found`: the anchor's documents that the photos name; `kept`: what an earlier attempt left accepted (R37).
+    """
+    today, problems = day_of(now), list[Problem]()
+    papers = photos_in(evidence.photos, anchor, found, today=today, problems=problems)
+    zone = next((p.zone for p in papers if p.zone and p.zone.form is Form.TD3), None)
+    name, email, nationality = None, None, anchor.nationality
+    if evidence.legal_name is not None or NAME not in kept:
+        name, wrong = one_line(evidence.legal_name, at=(*AT, "legalName"), most=150, requirement=NAME)
+        problems += wrong
+    if evidence.nationality is not None or NATIONALITY not in kept:
+        nationality, wrong = country(evidence.nationality, at=(*AT, "nationality"), requirement=NATIONALITY)
+        if not wrong and nationality != anchor.nationality:
+            wrong = [invalid((*AT, "nationality"), NATIONALITY_DIFFERS, requirement=NATIONALITY)]
+        problems += wrong
+    if evidence.email is not None:
+        email, wrong = email_address(evidence.email, at=(*AT, "email"))
+        problems += wrong
+    born_on = birthday(evidence, zone, kept=kept, today=today, problems=problems)
+    number = issuer = passport_last_day = work_last_day = None
+    anew = {REQUIREMENT[paper.document.kind] for paper in papers}
+    if PASSPORT not in kept or PASSPORT in anew or evidence.passport_number:
+        number, issuer = passport(evidence, zone, problems=problems)
+        passport_last_day = last_day_of(papers, PASSPORT, policy=policy, problems=problems)
+    if WORK not in kept or WORK in anew:
+        work_last_day = last_day_of(papers, WORK, policy=policy, problems=problems)
+    return (
+        Papers(
+            name,
+            nationality,
+            email,
+            born_on,
+            number,
+            issuer,
+            passport_last_day,
+            work_last_day,
+            tuple(papers),
+            otherwise(papers, Given(name=name, nationality=nationality)),
+        ),
+        problems,
+    )
+
+
+def photos_in(
+    photos: Sequence[PhotoEvidence],
+    anchor: Anchor,
+    found: Mapping[UUID, Document],
+    *,
+    today: date,
+    problems: list[Problem],
+) -> list[Paper]:
+    """Return the photos that can be taken, with what their zones say; tell what is wrong with the others."""
+    papers, seen = list[Paper](), set[UUID]()
+    for index, photo in enumerate(photos):
+        at = (*AT, "documents", str(index))
+        row = found.get(photo.document.id) if photo.document.account_id == anchor.account_id else None
+        if row is None:
+            problems.append(NotFound((*at, "documentId")))
+            continue
+        about = REQUIREMENT[row.kind]
+        for is_wrong, words in (
+            (row.status is not DocumentStatus.READY, PHOTO_NOT_READY),
+            (row.handed_in_at is not None, PHOTO_USED),
+            (row.id in seen, PHOTO_REPEATS),
+        ):
+            if is_wrong:
+                problems.append(invalid((*at, "documentId"), words, requirement=about))
+        seen.add(row.id)
+        zone = zone_of(photo, at=(*at, "mrz"), about=about, today=today, problems=problems)
+        last_day = photo.expires_on or (zone.expires_on if zone else None)
+        if zone and zone.expires_on and photo.expires_on not in (None, zone.expires_on):
+            problems.append(invalid((*at, "expiresOn"), LAST_DAY_DIFFERS, requirement=about))
+        if last_day is None:
+            problems.append(Required((*at, "expiresOn"), about))
+        elif last_day < today:
+            problems.append(invalid((*at, "expiresOn"), LAST_DAY_PAST, requirement=about))
+        papers.append(Paper(row, last_day, photo.mrz if zone else None, zone))
+    return papers
+
+
+def zone_of(
+    photo: PhotoEvidence, *, at: Path, about: RequirementKind, today: date, problems: list[Problem]
+) -> Zone | None:
+    """Return what a photo's zone says, if it was typed in; what can't be read or fails its check digits is told."""
+    if photo.mrz is None or not photo.mrz.strip():
+        return None
+    zone = read(photo.mrz, today=today)
+    if isinstance(zone, Unreadable):
+        span = zone.faults[0].span
+        problems.append(
+            invalid(at, MRZ_UNREADABLE, requirement=about, line=span.line, first=span.first, last=span.last)
+        )
+        return None
+    for failure in (each for each in zone.failures if each.field in CHECKS):
+        span = failure.span
+        problems.append(invalid(at, MRZ_FAILS, requirement=about, line=span.line, first=span.first, last=span.last))
+    return zone
+
+
+def birthday(
+    evidence: PassportVisaEvidence,
+    zone: Zone | None,
+    *,
+    kept: frozenset[RequirementKind],
+    today: date,
+    problems: list[Problem],
+) -> date | None:
+    """Return the date of birth, as typed or as the passport's zone has it; an unknown day counts as the latest (X9)."""
+    at, typed = (*AT, "dateOfBirth"), evidence.date_of_birth
+    if typed is None:
+        born_on = zone.born.latest if zone and zone.born else None
+        if born_on is None and BORN not in kept:
+            problems.append(Required(at, BORN))
+        return born_on
+    if not BORN_EARLIEST <= typed <= today:
+        problems.append(invalid(at, BORN_IMPOSSIBLE, requirement=BORN))
+    elif zone and Field.BIRTH in contradicted(zone, Given(born_on=typed)):
+        problems.append(invalid(at, BORN_DIFFERS, requirement=BORN))
+    return typed
+
+
+def passport(
+    evidence: PassportVisaEvidence, zone: Zone | None, *, problems: list[Problem]
+) -> tuple[str | None, str | None]:
+    """Return the passport's number and issuing state, as typed or as its zone has them."""
+    at, typed = (*AT, "passportNumber"), (evidence.passport_number or "").strip().upper()
+    if typed and not (len(typed) <= NUMBER_LENGTH_MAX and typed.isascii() and typed.replace("-", "").isalnum()):
+        problems.append(invalid(at, NUMBER_FORM, requirement=PASSPORT, most=NUMBER_LENGTH_MAX))
+    elif typed and zone and Field.NUMBER in contradicted(zone, Given(number=typed)):
+        problems.append(invalid(at, NUMBER_DIFFERS, requirement=PASSPORT))
+    elif not typed and zone is None:
+        problems.append(Required(at, PASSPORT))
+    issuer = STATES.get(zone.issuer) if zone else None
+    if evidence.passport_issuer is not None or issuer is None:
+        issuer, wrong = country(evidence.passport_issuer, at=(*AT, "passportIssuer"), requirement=PASSPORT)
+        problems += wrong
+    return typed or (zone.number if zone else None), issuer
+
+
+def last_day_of(
+    papers: Sequence[Paper], about: RequirementKind, *, policy: Policy, problems: list[Problem]
+) -> date | None:
+    """Return the earliest last day of an item's documents; tell where no alternative is whole (A21)."""
+    own = [paper for paper in papers if REQUIREMENT[paper.document.kind] is about]
+    kinds: set[DocumentKind] = {paper.document.kind for paper in own}
+    if not any(set(together) <= kinds for together in accepts(about, policy=policy)):
+        problems.append(Required((*AT, "documents"), about))
+    return min((paper.last_day for paper in own if paper.last_day), default=None)
+
+
+OTHERWISE = {
+    Field.NAME: FindingCode.NAME_MISMATCH,
+    Field.NATIONALITY: FindingCode.NATIONALITY_MISMATCH,
+    Field.BIRTH: FindingCode.DATE_OF_BIRTH_MISMATCH,
+}
+
+
+def otherwise(papers: Sequence[Paper], given: Given) -> tuple[tuple[FindingCode, RequirementKind], ...]:
+    """Return what zones say otherwise than was typed, or than the passport's: a person decides what it means."""
+    found = dict[tuple[FindingCode, RequirementKind], None]()
+    own = next((paper.zone for paper in papers if paper.zone and paper.zone.form is Form.TD3), None)
+    for paper in papers:
+        if paper.zone is None:
+            continue
+        about = REQUIREMENT[paper.document.kind]
+        for field in contradicted(paper.zone, given):
+            found[OTHERWISE.get(field, FindingCode.MRZ_VISUAL_MISMATCH), about] = None
+        if own and about is WORK and disagreements(own, paper.zone):
+            found[FindingCode.PASSPORT_VISA_MISMATCH, about] = None
+    return tuple(found)

@@ -1,0 +1,77 @@
+"""Worker: does the jobs of the queue, and the chores that come with time, until it is told to stop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+
+import asyncpg
+import structlog
+
+from greenroom import jobs
+from greenroom.db import Hindered, connect, reached
+from greenroom.documents.actions import CHECK
+from greenroom.documents.checking import Checker
+from greenroom.documents.checks import Checks
+from greenroom.documents.storage import store_at
+from greenroom.logs import described
+from greenroom.sealing import MasterKeys
+from greenroom.settings import Settings
+
+CLEARED_EVERY_S = 60.0
+STARTS_AGAIN_S = 2.0  # after the database went away
+CONNECTIONS_MAX = 4
+
+
+async def work(
+    settings: Settings,
+    url: str,
+    *,
+    stop: asyncio.Event,
+    now: Callable[[], datetime],
+    seen_alive_s: float = jobs.SEEN_ALIVE_S,
+) -> None:
+    """Do jobs until `stop` is set, then finish what was begun; starts again where the database went away meanwhile.
+
+    Raises SealingError, StoreUrlInvalid or StoreUnavailable where keys or store can't be used.
+    """
+    log = structlog.get_logger("greenroom")
+    keys, store = MasterKeys.of(settings), store_at(settings.documents_url, data_dir=settings.data_dir)
+    while not stop.is_set():
+        try:
+            with reached():
+                db = await connect(
+                    url,
+                    writes_max=CONNECTIONS_MAX,
+                    reads_max=CONNECTIONS_MAX,
+                    statement_timeout_ms=settings.statement_timeout_ms,
+                    lock_timeout_ms=settings.lock_timeout_ms,
+                )
+                async with Checker() as checker:
+                    checks = Checks(db, store, checker, keys, now)
+                    clearing = asyncio.create_task(again(checks.clear, every_s=CLEARED_EVERY_S))
+                    try:
+                        todo = {CHECK: checks.check}
+                        await jobs.work(url, todo, stop=stop, log=log, seen_alive_s=seen_alive_s)
+                    finally:
+                        clearing.cancel()
+                        await asyncio.gather(clearing, return_exceptions=True)
+                        await db.close()
+        except (Hindered, asyncpg.PostgresError, asyncpg.InterfaceError) as gone:
+            log.warning("worker starts again", cause=type(gone).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), STARTS_AGAIN_S)
+
+
+async def again(chore: Callable[[], Awaitable[object]], *, every_s: float) -> None:
+    """Do a chore of the database again and again, for as long as the process lives."""
+    log = structlog.get_logger("greenroom")
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            with reached():
+                await chore()
+        except Hindered as hindrance:
+            log.warning("chore put off", code=hindrance.code)
+        except Exception as fault:  # the next turn may fare better
+            log.error("chore failed", **described(fault))
