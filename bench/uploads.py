@@ -2,8 +2,8 @@
 
 All servers run under uvicorn, on all cores as the load does, and take their rounds in turns. The peers write each piece
 as it comes, without digest, encryption or temporary name: `disk` answers once the disk has the file, as ours does, and
-is the one to compare with; `cache` answers at once, and a power cut takes what it called stored. On a machine with other
-work the peers lose more than ours: they wait for the disk on their event loop.
+is the one to compare with; `cache` answers at once, and a power cut takes what it called stored. SHA-256 alone takes
+10 ms of a core for 20 MB, two thirds of what `disk` takes for all: where cores are short, ours falls behind.
 """
 
 import argparse

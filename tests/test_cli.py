@@ -48,13 +48,13 @@ Result = Any  # click's own
 Environment = dict[str, str]
 
 
-def greenroom(*arguments: object, **environment: str) -> Result:
+def greenroom(*arguments: object, typed: str = "", **environment: str) -> Result:
     """Run a command in this process, as the shell would with no other setting than these."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     logging = structlog.get_config()
     try:
         given = dict.fromkeys(OURS) | {"COLUMNS": "400"} | environment
-        return CliRunner().invoke(cli, [*map(str, arguments)], env=given)
+        return CliRunner().invoke(cli, [*map(str, arguments)], env=given, input=typed)
     finally:
         structlog.configure(**logging)
         for number, handler in handlers.items():
@@ -252,19 +252,72 @@ def test_the_codes_that_commands_end_with_are_those_of_the_help() -> None:
     assert all(f"{code.value} " in said for code in Exit)
 
 
+BAD_PUBLIC_URLS = (
+    "greenroom.example",
+    "ftp://greenroom.example",
+    "https://",
+    "https://:443",
+    "https://greenroom.example:99999",
+    "https://greenroom.example/",
+    "https://greenroom.example?a=b",
+    "https://greenroom.example#a",
+    "https://user@greenroom.example",
+    "https://green room.example",
+    "https://a..b",
+    "https://[::1",
+)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("GREENROOM_PORT", "many"),
         ("GREENROOM_PORT", "70000"),
         ("GREENROOM_TICKET_LIFETIME_S", "1"),
-        ("GREENROOM_TOKEN_ALGORITHMS", '["HS256"]'),
+        *(("GREENROOM_TOKEN_ALGORITHMS", value) for value in ('["HS256"]', "EdDSA,HS256", "[]", ",", "[1]", "[EdDSA")),
+        *(("GREENROOM_PUBLIC_URL", value) for value in BAD_PUBLIC_URLS),
     ],
 )
-def test_a_setting_that_cannot_be_is_named_and_ends_with_code_2(name: str, value: str) -> None:
-    done = greenroom("token", **{name: value})
+def test_a_setting_that_cannot_be_is_named_and_ends_with_code_2(name: str, value: str, place: Path) -> None:
+    given = {name: value, "GREENROOM_DATA_DIR": str(place / "data")}
+    for command in ("serve", "migrate", "token"):
+        done = greenroom(command, **given)
+        assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+        assert f"{name}: " in done.stderr
+        assert "missing" not in done.stderr.partition(f"{name}: ")[2].partition("\n")[0]
+        assert "Value error" not in done.stderr
+        assert isinstance(done.exception, SystemExit)  # and no traceback
+    done = greenroom("doctor", "--json", **given)
+    (told,) = [each["found"] for each in json.loads(done.stdout)["findings"] if name in each["found"]]
+    assert not told.endswith("missing in the production setting")
+
+
+def test_an_option_that_cannot_be_is_named_as_it_was_typed(place: Path) -> None:
+    done = greenroom("serve", "--demo", "--port", 99_999, "--data-dir", place / "data")
     assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
-    assert name in done.stderr
+    assert "--port" in done.stderr
+    assert "PORT=" in done.stderr
+    assert "GREENROOM_PORT" not in done.stderr
+
+
+@pytest.mark.parametrize("value", ["EdDSA,RS256", " EdDSA , RS256,", '["EdDSA", "RS256"]'])
+def test_algorithms_are_a_list_with_commas_or_json(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENROOM_TOKEN_ALGORITHMS", value)
+    assert Settings().token_algorithms == ("EdDSA", "RS256")
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "greenroom.example"])
+def test_without_tls_the_public_address_is_this_machine_s_or_a_demo_s(
+    host: str, production: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENROOM_PUBLIC_URL", f"http://{host}")
+    assert Settings(setting=Setting.DEMO).public_url == f"http://{host}"
+    told = greenroom("doctor", "--json", **production | {"GREENROOM_PUBLIC_URL": f"http://{host}"}).stdout
+    levels = [each["level"] for each in json.loads(told)["findings"] if "PUBLIC_URL" in each["found"]]
+    assert levels == ["fail" if "example" in host else "warn"]
+    if "example" in host:
+        with pytest.raises(ValueError, match="https"):
+            Settings(setting=Setting.PRODUCTION)
 
 
 BAD_URLS = (
@@ -295,6 +348,7 @@ def test_tickets_name_the_address_that_the_demo_serves_and_none_is_made_up_for_p
     assert Settings(setting=Setting.DEMO, port=8123).public_url == "http://127.0.0.1:8123"
     assert Settings(setting=Setting.DEMO, host="::", port=1).public_url == "http://[::1]:1"
     assert "GREENROOM_PUBLIC_URL" in Settings(setting=Setting.PRODUCTION).missing()
+    assert Settings(setting=Setting.PRODUCTION, host="192.0.2.1").host == "192.0.2.1"  # as `migrate` may find it
 
 
 # What may become a demo
@@ -407,6 +461,25 @@ def test_no_token_is_signed_where_no_demo_would_take_it(place: Path) -> None:
     assert not (place / "data").exists()
 
 
+def test_an_account_that_is_empty_or_unknown_is_told(postgres: Postgres, populated: str) -> None:
+    settings = on(postgres, populated)
+    for empty in ("", " "):
+        done = greenroom("token", "--account", empty, **settings)
+        assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+        assert "--account" in done.stderr
+    done = greenroom("token", "--account", "seller-cn", "--account", "nope", **settings)
+    assert (done.exit_code, done.stdout.count("\n")) == (0, 1)
+    assert done.stderr.endswith(": nope.\n")
+    assert greenroom("token", "--account", "seller-cn", **settings).stderr == ""
+
+
+def test_a_token_is_signed_where_nobody_can_be_asked_whether_the_account_is_known(place: Path) -> None:
+    DemoSigner.at(place)
+    url = f"postgresql://greenroom_app@127.0.0.1:{free_port()}/greenroom"
+    for more in ({}, {"GREENROOM_SETTING": "demo", "GREENROOM_DATABASE_URL": url}):
+        assert token("--account", "nope", place=place, **more)
+
+
 def test_a_broken_signer_is_named_without_a_traceback(place: Path) -> None:
     (place / "demo-signer.json").write_text("{}")
     done = greenroom("token", "--data-dir", place)
@@ -452,6 +525,26 @@ def test_explain_shows_the_table_of_any_pack(policy: str) -> None:
     assert (told["policy"], len(told["cells"])) == (policy, 16)
 
 
+def test_tables_fold_what_is_long_and_cut_nothing(place: Path) -> None:
+    narrow = greenroom("explain", "--table", COLUMNS="80").stdout
+    assert "PASSPORT_VISA" in narrow
+    told = greenroom("doctor", COLUMNS="80", GREENROOM_DATA_DIR=str(place)).stdout
+    assert all(f"GREENROOM_{name}" in told for name in NEEDED)
+    assert "…" not in narrow + told
+
+
+def test_a_table_in_a_pipe_has_each_row_on_one_line() -> None:
+    _, table, _ = run("explain", "--table")
+    assert len(table.splitlines()) == 16 + 5  # title, heading, borders
+    assert "R15 · L18, L3, L8 · A3 over L27" in table
+
+
+def test_the_table_is_of_every_case_and_takes_no_case() -> None:
+    done = greenroom("explain", "--table", "--anchor-nationality", "US", "--location", "IN_CHINA")
+    assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
+    assert "--anchor-nationality, --location" in done.stderr
+
+
 def test_explain_refuses_a_pack_that_is_none_with_the_list_of_those_that_there_are() -> None:
     done = greenroom("explain", "--policy", "aliexpress-1999")
     assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
@@ -473,7 +566,7 @@ def test_explain_names_every_country_that_is_none_in_the_language_asked_for() ->
 
 @pytest.mark.parametrize("command", ["make", "tickets"])
 def test_a_file_of_keys_is_made_for_its_owner_alone_and_is_usable(command: str, place: Path) -> None:
-    file = place / "below" / "keys.json"
+    file = place / "keys.json"
     told = json.loads(greenroom("keys", command, file, "--json").stdout)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     found = MasterKeys.load(file).current_id if command == "make" else load_keys(file)[0].kid
@@ -495,11 +588,13 @@ def test_no_file_of_keys_is_ever_overwritten(command: str, place: Path) -> None:
 @pytest.mark.parametrize("command", ["make", "tickets"])
 def test_keys_that_cannot_be_written_are_told_with_the_path(command: str, place: Path) -> None:
     (place / "file").touch()
-    for file in (place / "file" / "keys.json", Path("/proc/1/keys.json")):
+    for file in (place / "file" / "keys.json", Path("/proc/1/keys.json"), place / "gone" / "keys.json", place):
         done = greenroom("keys", command, file)
         assert (done.exit_code, done.stdout) == (Exit.USAGE, "")
-        assert str(file) in done.stderr
+        assert str(file.parent) in done.stderr
         assert "Traceback" not in done.output
+        assert "nothing was changed" not in done.stderr
+    assert not (place / "gone").exists()
 
 
 def test_neither_command_prints_a_key(place: Path) -> None:
@@ -517,9 +612,11 @@ def test_a_database_is_brought_up_down_and_to_a_named_revision(postgres: Postgre
     for arguments, at in ((), newest), (("base", "--yes"), "base"), ((newest,), newest), ((), newest):
         done = greenroom("migrate", *arguments, **settings)
         assert (done.exit_code, done.stdout) == (0, f"at {at}\n"), done.output
-    asked_first = greenroom("migrate", "base", **settings)
-    assert asked_first.exit_code == Exit.FOUND
-    assert "--yes" in asked_first.stdout
+    for answer in ("n\n", ""):  # "" is a script's
+        asked_first = greenroom("migrate", "base", typed=answer, **settings)
+        assert asked_first.exit_code == Exit.DECLINED
+        assert "--yes" in asked_first.stdout
+        assert "Nothing was changed" in asked_first.stderr
     assert migrated_to(postgres, unmade) == newest
 
 
@@ -932,6 +1029,12 @@ def test_the_doctor_goes_on_past_a_setting_that_cannot_be_and_knows_one_that_is_
     assert SECRET not in str(told)
     assert {"disk", "port", "database"} <= {each["check"] for each in told}
     assert "GREENROOM_PORT" in greenroom("doctor", "--demo", **wrong).stdout
+
+
+def test_the_doctor_does_not_guess_at_a_name_that_is_like_none(place: Path) -> None:
+    told = greenroom("doctor", "--json", GREENROOM_FOO="x", GREENROOM_DATA_DIR=str(place)).stdout
+    (foo,) = [each for each in json.loads(told)["findings"] if "GREENROOM_FOO" in each["found"]]
+    assert "Did you mean" not in foo["todo"]
 
 
 def test_the_doctor_tells_a_port_that_another_program_holds(postgres: Postgres, database: str) -> None:

@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -51,10 +53,39 @@ def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server does not answer")
 
 
-def test_the_walk_of_the_readme_works_word_for_word(served: tuple[int, Path]) -> None:
+# As much of curl as the README uses.
+CURL = """
+import sys, urllib.request
+given, headers = sys.argv[1:], {}
+while given:
+    match given.pop(0):
+        case "-H":
+            name, _, value = given.pop(0).partition(": ")
+            headers[name] = value
+        case "--data":
+            data = given.pop(0).encode()
+        case "-sS":
+            pass
+        case url:
+            address = url
+print(urllib.request.urlopen(urllib.request.Request(address, data, headers)).read().decode(), end="")
+"""
+
+
+@pytest.mark.parametrize("has_curl", [True, False])
+def test_the_walk_of_the_readme_works_word_for_word(
+    served: tuple[int, Path], has_curl: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_curl:
+        monkeypatch.setattr(shutil, "which", lambda _: None)
     port, data = served
     script = "set -euo pipefail\n" + "echo ---\n".join(BLOCKS)
     environment = os.environ | {"PORT": str(port), "GREENROOM_DATA_DIR": str(data)}
+    if shutil.which("curl") is None:  # a machine with nothing but Python and make
+        stand_in = tmp_path / "curl"
+        stand_in.write_text(f"#!{sys.executable}\n{CURL}")
+        stand_in.chmod(0o755)
+        environment["PATH"] = f"{tmp_path}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     _, _, refused, submitted, aired, remembered = done.stdout.split("---\n")

@@ -48,6 +48,7 @@ class Key:
 
 NOWHERE = Key(UUID(int=0), UUID(int=0))  # what garbage names: the same as an id that nobody has
 PLATFORM = UUID(int=0)  # under which the log of what has no account is chained (X4)
+EXTERNAL_ID_LENGTH_MAX = 500  # as typed, accents apart
 STAFF = frozenset({Permission.ADMINISTER, Permission.AUDIT, Permission.REVIEW, Permission.REVIEW_LEAD})
 ENDS_BROADCASTS = STAFF - {Permission.AUDIT} | {Permission.MEDIA}
 
@@ -92,7 +93,10 @@ def account_id_of(external_id: str) -> UUID:
 
     128 bits of SHA-256 marked as a version 8 UUID (RFC 9562), so a token's accounts scope a transaction at no cost.
     """
-    return uuid8(b"greenroom.account:" + normalize("NFC", external_id.strip()).encode())
+    bare = external_id.strip()
+    if len(bare) > EXTERNAL_ID_LENGTH_MAX:  # nobody's: none so long is registered, and normalizing it takes long
+        return uuid8(b"greenroom.nobody:" + bare.encode(errors="surrogatepass"))
+    return uuid8(b"greenroom.account:" + normalize("NFC", bare).encode())
 
 
 def uuid8(content: bytes) -> UUID:

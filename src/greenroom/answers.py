@@ -93,6 +93,8 @@ class Voice:
 
     def request_errors(self, errors: Iterable[Error], budget: Budget) -> Answer:
         """Answer a well-formed request whose operation does not run."""
+        if self.language == "zh":
+            errors = [in_chinese(error) for error in errors]
         return Answer(400 if self.media_type == GRAPHQL else 200, self.media_type, _errors(*errors), budget=budget)
 
     def refused(self, refused: HttpRefusal) -> Answer:
@@ -151,6 +153,19 @@ class Voice:
         """Return an error in this request's language."""
         sentence = words.zh if self.language == "zh" else words.en
         return {"message": sentence.format(**values), "extensions": {"code": code, **(extensions or {})}}
+
+
+def in_chinese(error: Error) -> Error:
+    """Say in Chinese what kind of mistake it is; graphql-core tells the rest in English alone."""
+    begun = CORES_OWN.get(error["extensions"]["code"])
+    return error | {"message": f"{begun}{error['message']}"} if begun and error["message"].isascii() else error
+
+
+CORES_OWN = {
+    "GRAPHQL_PARSE_FAILED": "查询语法有误：",
+    "GRAPHQL_VALIDATION_FAILED": "查询与接口定义不符：",
+    "BAD_USER_INPUT": "变量取值有误：",
+}
 
 
 def _errors(*errors: Error) -> bytes:

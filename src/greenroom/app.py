@@ -19,7 +19,7 @@ from greenroom import inforce, migrations
 from greenroom.access import Actor
 from greenroom.answers import Voice
 from greenroom.context import Context, Services
-from greenroom.db import Database, Hindered, connect, connected, reached
+from greenroom.db import DRIVERS, Database, Hindered, connect, connected, reached
 from greenroom.documents.api import UPLOADS_AT
 from greenroom.documents.links import LinkSigner
 from greenroom.documents.storage import store_at
@@ -193,8 +193,11 @@ async def readiness(db: Database) -> Response:
     try:
         async with asyncio.timeout(2), db.pool.acquire() as connection:
             found = await connection.fetchval("SELECT version_num FROM alembic_version")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            only_reads = await connection.fetchval("SELECT current_setting('transaction_read_only') = 'on'")
+    except (*DRIVERS, TimeoutError):
         return JSONResponse({"status": "unavailable", "database": "unreachable"}, status_code=503)
+    if only_reads:
+        return JSONResponse({"status": "unavailable", "database": "read-only"}, status_code=503)
     if found != migrations.head():
         return JSONResponse({"status": "unavailable", "database": "not migrated"}, status_code=503)
     return JSONResponse({"status": "ok"})

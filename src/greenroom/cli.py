@@ -1,7 +1,7 @@
 """Greenroom: may this live room go on air, with these people, and if not, what is missing?
 
 Exit codes: 0 done; 1 something was found wrong; 2 wrong usage or settings; 3 the database is not at this version's
-schema; 4 the database can't be reached or refuses; 5 the port can't be had.
+schema; 4 the database can't be reached or refuses; 5 the port can't be had; 6 you were asked and did not say yes.
 """
 # What is slow to import is imported by the command that needs it: `token` and `explain` are typed often.
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from greenroom import __version__, embedded
 from greenroom.law.policies import ALIEXPRESS_2021, PACKS
@@ -31,11 +31,13 @@ from greenroom.terminal import (
     faults_explained,
     has_cluster,
     opened,
+    option,
     out,
     print_json,
     progress_bar,
     read_settings,
     settings_and_faults,
+    show,
 )
 
 if TYPE_CHECKING:
@@ -214,13 +216,22 @@ def migrate(
     with database(settings) as urls:
         try:
             if not yes and asyncio.run(migrations.goes_down(urls.owner, revision=revision)):
-                typer.confirm(
-                    "This drops what newer migrations made, data and all (scripts: --yes). Go on?", abort=True
-                )
+                confirm("This drops what newer migrations made, data and all (scripts: --yes). Go on?")
             migrations.migrate(urls.owner, revision=revision)
         except CommandError as error:
             fail(f"{error}. Known are: head, base, and the names in greenroom/migrations/versions.", Exit.USAGE)
         out.print(f"at {asyncio.run(migrations.current(urls.owner)) or 'base'}", highlight=False)
+
+
+def confirm(question: str) -> None:
+    """Ask, and end unless the answer is yes."""
+    try:
+        is_meant = typer.confirm(question)
+    except typer.Abort:  # nobody is there to answer
+        is_meant = False
+    if not is_meant:
+        err.print("Nothing was changed.")
+        raise SystemExit(Exit.DECLINED)
 
 
 @cli.command()
@@ -254,15 +265,20 @@ def demo(
     if as_json:
         shown = [{"externalId": each.pop("external_id"), **each} for each in map(asdict, ACCOUNTS)]
         return print_json({"isNew": is_new, "accounts": shown, "crowd": crowd})
-    table = Table("account", "kind", "nationality", "name", "what it shows")
+    table = table_of("account", "kind", "nationality", "name", "what it shows")
     for each in ACCOUNTS:
         table.add_row(each.external_id, each.kind, each.nationality, each.name, each.shows)
-    out.print(table)
+    show(table)
     token = f"{called()} token --account seller-cn{place_of(settings)}"
     when = "It was filled just now." if is_new else "It was filled before, and its times count from then."
     out.print(f"{when}\nA token: {token}; an agency's: more than one --account.", soft_wrap=True)
     if crowd:
         out.print(told_of(crowd), soft_wrap=True, highlight=False)
+
+
+def table_of(*headings: str) -> Table:
+    """Return a table that folds what is long, and cuts nothing."""
+    return Table(*(Column(heading, overflow="fold") for heading in headings))
 
 
 def told_of(crowd: Mapping[str, Any]) -> str:
@@ -330,6 +346,9 @@ def token(
     from greenroom.access import Permission
     from greenroom.tokens import DemoSigner
 
+    accounts = account or []
+    if not all(each.strip() for each in accounts):
+        fail("--account is empty: give the platform's id of an account, such as seller-cn.", Exit.USAGE)
     words = [word.upper() for word in permission or []]
     if unknown := [word for word in words if word not in Permission.__members__]:
         fail(f"No such permission: {', '.join(unknown)}. There are: {PERMISSIONS}.", Exit.USAGE)
@@ -341,13 +360,48 @@ def token(
     signed = signer.sign(
         subject,
         name=name,
-        accounts=account or [],
+        accounts=accounts,
         permissions=[Permission(word) for word in words],
         expires_in=timedelta(seconds=expires_in),
         audience=audience or settings.token_audience,
         now=now(),
     )
     typer.echo(signed)
+    url = database_of(settings)
+    if accounts and url and (unknown := asyncio.run(unregistered(url, accounts))):
+        said = f"No such account is registered, and the token opens none: {', '.join(unknown)}."
+        err.print(said, soft_wrap=True, markup=False, highlight=False)
+
+
+def database_of(settings: Settings) -> str | None:
+    """Return the address of the database, where one is named or runs."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    running = embedded.running(settings.data_dir)
+    return running.url(embedded.APP, embedded.DATABASE) if running else None
+
+
+async def unregistered(url: str, accounts: Sequence[str]) -> list[str]:
+    """Return the accounts that the database does not know; none where it can't be asked."""
+    import asyncpg
+
+    try:
+        connection = await asyncpg.connect(url, timeout=ASKING_S)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        return []
+    try:
+        async with connection.transaction(readonly=True):
+            await connection.execute("SELECT greenroom_scope(NULL, '{}', 'accounts')")
+            query = "SELECT external_id FROM accounts WHERE external_id = ANY($1)"
+            known = {row["external_id"] for row in await connection.fetch(query, list(accounts), timeout=ASKING_S)}
+    except (OSError, asyncpg.PostgresError, TimeoutError):  # not migrated, or held by others
+        return []
+    finally:
+        await connection.close()
+    return [each for each in accounts if each not in known]
+
+
+ASKING_S = 2.0
 
 
 @cli.command()
@@ -361,8 +415,12 @@ def schema() -> None:
     typer.echo(build().as_str())
 
 
+CASE_OPTIONS = ("account_kind", "account_nationality", "anchor_nationality", "location")
+
+
 @cli.command()
 def explain(
+    context: typer.Context,
     account_kind: Annotated[
         AccountKind, typer.Option(case_sensitive=False, help="Who broadcasts.")
     ] = AccountKind.SELLER,
@@ -383,6 +441,8 @@ def explain(
     from greenroom.explain import explain_case, explain_table
     from greenroom.text import country
 
+    if table and (named := [option(name) for name in CASE_OPTIONS if was_given(context, name)]):
+        fail(f"--table shows every case: leave out {', '.join(named)}, or --table.", Exit.USAGE)
     policy = policy.lower()
     if policy not in PACKS:
         fail(f"No such pack: {policy}. There are: {', '.join(PACKS)}.", Exit.USAGE)
@@ -402,7 +462,13 @@ def explain(
             language=lang,
         )
     )
-    print_json(explained.data) if as_json else out.print(explained.view)
+    print_json(explained.data) if as_json else show(explained.view)
+
+
+def was_given(context: typer.Context, name: str) -> bool:
+    """Say whether an option was typed."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @cli.command()
@@ -429,10 +495,10 @@ def doctor(demo: Demo = False, data_dir: DataDir = None, as_json: Json = False) 
         print_json({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
     else:
         colors = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red"}
-        table = Table("check", "", "found", "what to do")
+        table = table_of("check", "", "found", "what to do")
         for each in findings:
             table.add_row(each.check, f"[{colors[each.level]}]{each.level}[/]", *map(escape, (each.found, each.todo)))
-        out.print(table)
+        show(table)
     raise SystemExit(Exit.FOUND if failed else 0)
 
 
@@ -485,6 +551,10 @@ def made(file: Path, make: Callable[[], str], *, another: str, as_json: bool) ->
     """Make a file of keys where there is none, and tell the key's id."""
     from greenroom.sealing import SealingError
 
+    if file.is_dir():
+        fail(f"{file} is a directory: name the file to make in it.", Exit.USAGE)
+    if not file.parent.exists():
+        fail(f"{file.parent} does not exist: make that directory first, for its owner alone.", Exit.USAGE)
     if file.exists():
         fail(f"{file} is there already; nothing was changed. For a new key: {another}", Exit.USAGE)
     try:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from strawberry.dataloader import DataLoader
 
 from greenroom.access import Actor, Permission, scope
-from greenroom.db import NOBODY, Database, Deadlocked, Read, Scope, Transaction
+from greenroom.db import NOBODY, Busy, Database, Deadlocked, Read, Scope, Transaction, Unavailable
 from greenroom.errors import CONSTRAINTS, NO_TOKEN, Refused
 from greenroom.idempotency import claim
 from greenroom.inforce import Held
@@ -80,6 +80,7 @@ class Context:
     services: Services
     budget: Budget | None = None
     entrance: str = ""
+    has_written: bool = False
     loaders: dict[Any, DataLoader[Any, Any]] = field(default_factory=dict)
 
     @property
@@ -109,8 +110,11 @@ class Context:
         if not self.actor.subject:
             raise unauthenticated(self.language)
         for is_last in (False, True):
+            self.now = self.clock()  # each of several mutations has its own present
             try:
-                return await self.attempt(verb, account_id=account_id, also=also, once=once)
+                outcome = await self.attempt(verb, account_id=account_id, also=also, once=once)
+                self.has_written |= not isinstance(outcome, Refused)
+                return outcome
             except IntegrityError as error:
                 return refusal_of(error)
             except Deadlocked:
@@ -152,8 +156,13 @@ class Context:
             return outcome  # type: ignore[return-value]  # the claim's UUID and None are replaced above
 
     async def rows(self, read: Read, scope: Scope, /, **parameters: Any) -> list[Any]:
-        """Run one read under a scope. Raises Hindered."""
-        return await self.services.db.rows(read, scope, **parameters)
+        """Run one read under a scope. Raises Hindered; behind a mutation that was done Unavailable, whatever it was."""
+        try:
+            return await self.services.db.rows(read, scope, **parameters)
+        except Busy as busy:
+            if self.has_written:
+                raise Unavailable from busy
+            raise
 
     def loader(self, batch: Callable[["Context", list[KeyT]], Awaitable[list[Loaded]]]) -> DataLoader[KeyT, Loaded]:
         """Return this operation's loader for a batch function: one statement for all that is asked in a tick."""

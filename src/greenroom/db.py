@@ -27,7 +27,9 @@ T = TypeVar("T")
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 DEADLOCK = "40P01"
 TOO_LONG = ("55P03", "57014")  # a lock or a statement that took too long
-AWAY = ("08", "57P", "53300")  # sqlstates begin so where the connection broke, the server goes or takes no more
+# Sqlstates begin so where the connection broke, the server goes, lacks connections, disk or memory, or only reads.
+AWAY = ("08", "57P", "53", "25006")
+DRIVERS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Hindered(Exception):
@@ -56,9 +58,10 @@ class Unavailable(Hindered):
 
     code = "UNAVAILABLE"
     words = Words(
-        "The database is out of reach for the moment. Try again shortly; repeat a mutation with the same idempotency"
-        " key, as it may have been done.",
-        "数据库暂时无法访问，请稍后重试；变更操作可能已经生效，请使用相同的幂等键重试。",
+        "The database is out of reach for the moment. Try again shortly. A mutation may have been done: repeat it with"
+        " its idempotency key where it takes one, else read the object first.",
+        "数据库暂时无法访问，请稍后重试。变更操作可能已经生效：支持幂等键的，请使用相同的幂等键重试；"
+        "不支持的，请先重新读取对象再决定。",
     )
 
 
@@ -67,7 +70,7 @@ def reached() -> Iterator[None]:
     """Tell what the database cannot do now from what is our mistake. Raises Busy, Deadlocked or Unavailable."""
     try:
         yield
-    except (OSError, DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (*DRIVERS, DBAPIError, PoolTimeout) as error:
         if hindrance := hindrance_in(error):
             raise hindrance from error
         raise
@@ -78,7 +81,7 @@ async def connected(run: Callable[[], Awaitable[T]]) -> T:
     with reached():
         try:
             return await run()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DRIVERS as error:
             if not isinstance(hindrance_in(error), Unavailable):
                 raise
         return await run()
@@ -91,7 +94,7 @@ def hindrance_in(error: Exception) -> Hindered | None:
         return Deadlocked()
     if state in TOO_LONG or isinstance(error, PoolTimeout):
         return Busy()
-    broken = isinstance(error, OSError) or getattr(error, "connection_invalidated", False)
+    broken = isinstance(error, OSError | asyncpg.InternalClientError) or getattr(error, "connection_invalidated", False)
     closed = type(error) is asyncpg.InterfaceError and "closed" in str(error)  # the pool's connection, before it knew
     return Unavailable() if broken or closed or state.startswith(AWAY) else None
 
@@ -171,8 +174,13 @@ class Database:
         """Open a transaction under a scope; leaving it commits, an exception rolls back. Raises Hindered."""
         with reached():
             async with await self._begun(scope) as tx:
-                yield tx
-                await tx.commit()
+                try:
+                    yield tx
+                    await tx.commit()
+                except Exception as error:
+                    if isinstance(hindrance_in(error), Unavailable):
+                        await tx.invalidate()  # the pool is not to hand this connection out again
+                    raise
 
     async def _begun(self, scope: Scope) -> Transaction:
         """Return a transaction that has its scope; a connection that broke while it lay in the pool is replaced."""
@@ -183,8 +191,9 @@ class Database:
                 await tx.exec(select(func.greenroom_scope(scope.account_id, list(scope.account_ids), scope.reading)))
                 return tx
             except BaseException as error:
-                await tx.close()
-                if is_last or not getattr(error, "connection_invalidated", False):
+                is_broken = isinstance(error, Exception) and isinstance(hindrance_in(error), Unavailable)
+                await (tx.invalidate() if is_broken else tx.close())
+                if is_last or not is_broken:
                     raise
         raise AssertionError("the last turn returns or raises")
 

@@ -26,6 +26,8 @@ from greenroom.tokens import Tokens
 POSTGRES_MIN: Final = 15  # tested: docs/operating.md
 SKEW_WARN_S, SKEW_FAIL_S = 2.0, 30.0  # tokens and tickets forgive 30 seconds
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 2 * 1024**3, 256 * 1024**2
+PUBLIC_URL: Final = "GREENROOM_PUBLIC_URL"
+NEAR: Final = 0.7  # how alike a misspelt name must be, of 1
 CONNECT_S, PORT_S, LOCK_TIMEOUT = 5.0, 2.0, "5s"
 SETTINGS_PAGE: Final = 'docs/operating.md, "Settings"'
 ROLES_PAGE: Final = 'docs/operating.md, "Roles"'
@@ -66,14 +68,21 @@ def variables(settings: Settings, *, wrong: Sequence[tuple[str, str]], given: Co
     """Is what the environment says complete, and understood?"""
     for name, said in wrong:
         yield Finding("settings", Level.FAIL, f"{name}: {said}", "Correct it; without it the default was looked at.")
-    missing = settings.missing()
+    told = {name for name, _ in wrong}
+    missing = [name for name in settings.missing() if name not in told]
     for name in missing:
         yield Finding("settings", Level.FAIL, f"{name}: missing in the production setting", f"Set it: {SETTINGS_PAGE}.")
-    known = [f"GREENROOM_{name.upper()}" for name in Settings.model_fields]
-    for name in sorted(set(given) - set(known)):
-        near = get_close_matches(name, known, n=1)
-        todo = f"Did you mean {near[0]}?" if near else f"Remove it; there are those of {SETTINGS_PAGE}."
+    known = [name.upper() for name in Settings.model_fields]
+    for name in sorted(set(given) - {f"GREENROOM_{each}" for each in known}):
+        near = get_close_matches(name.removeprefix("GREENROOM_"), known, n=1, cutoff=NEAR)
+        todo = f"Did you mean GREENROOM_{near[0]}?" if near else f"Remove it; there are those of {SETTINGS_PAGE}."
         yield Finding("settings", Level.WARN, f"{name}: no such setting", todo)
+    is_given = "public_url" in settings.model_fields_set and PUBLIC_URL not in told
+    if is_given and settings.public_url.startswith("http:") and not settings.is_demo:
+        todo = "Set it to the https address that media servers and browsers reach this by."
+        yield Finding(
+            "settings", Level.WARN, f"{PUBLIC_URL}: {settings.public_url} is reached from this machine alone", todo
+        )
     if not wrong and not missing:
         yield Finding("settings", Level.OK, f"complete for the {settings.setting} setting")
 

@@ -13,11 +13,13 @@ Problem                     one thing that a caller can understand and act on
 └── NotAdmitted             the law says no; carries every blocker
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
-from greenroom.law.terms import LiveRoomStatus, RequirementKind
+from greenroom.law.reasons import PATHS
+from greenroom.law.terms import LiveRoomStatus, RequirementKind, VerificationPath
 
 Path = tuple[str, ...]  # into the arguments of a mutation: ("input", "cast", "0", "location")
 
@@ -66,11 +68,15 @@ class Problem:
 
     def said(self, language: str) -> str:
         """Return the sentence for people, in `zh` or `en`."""
-        words = self.sentence or self.words
-        return (words.zh if language == "zh" else words.en).format(**self.places())
+        words = self.sentence or self.own_words()
+        return (words.zh if language == "zh" else words.en).format(**self.places(language))
 
-    def places(self) -> dict[str, object]:
-        """Return what stands in the places of the sentence."""
+    def own_words(self) -> Words:
+        """Return what is said where no sentence says more."""
+        return self.words
+
+    def places(self, language: str) -> dict[str, object]:
+        """Return what stands in the places of the sentence, in `zh` or `en`."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
@@ -79,6 +85,10 @@ class Required(Problem):
     code = UserErrorCode.REQUIRED
     words = Words("This is required. Fill it in and send the form again.", "此项为必填项，请填写后重新提交。")
 
+    def own_words(self) -> Words:
+        """Consent is asked for, not filled in."""
+        return CONSENT_MISSING if self.requirement is RequirementKind.CONSENT else self.words
+
 
 @dataclass(frozen=True, slots=True)
 class Invalid(Problem):
@@ -86,7 +96,7 @@ class Invalid(Problem):
     code = UserErrorCode.INVALID
     words = Words("This value has the wrong form.", "格式不正确。")
 
-    def places(self) -> dict[str, object]:
+    def places(self, language: str) -> dict[str, object]:
         """Return the values that this sentence names."""
         return dict(self.values)
 
@@ -151,9 +161,15 @@ class WrongPath(Problem):
     path: str = ""
     code = UserErrorCode.WRONG_PATH
     words = Words(
-        "This anchor is verified by {path} for this place. Follow the path that the requirement names.",
-        "该主播在此地点应通过 {path} 认证，请按系统提示的方式办理。",
+        "For this anchor at this place another path applies: {path}. Check nationality and place; the anchor's"
+        " requirement lists what that path asks for.",
+        "该主播在此地点适用的认证方式为“{path}”。请核对国籍和所在地；所需项目见该主播的认证要求（requirement）。",
     )
+
+    def places(self, language: str) -> dict[str, object]:
+        """Return the path as people call it."""
+        called = PATHS[VerificationPath(self.path)]
+        return {"path": called.zh if language == "zh" else called.en[:1].lower() + called.en[1:]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +204,13 @@ NO_TOKEN = Words(
     "请先登录：在 Authorization: Bearer 请求头中发送访问令牌。",
 )
 
+CONSENT_MISSING = Words(
+    "The anchor's consent is missing. Show them the privacy notice (admissionPolicy.notice), then send its version as"
+    " consentVersion where the input takes it, or with anchorConsentGive.",
+    "尚未取得主播同意。请向其展示隐私声明（admissionPolicy.notice），同意后将声明版本填入 consentVersion，"
+    "或通过 anchorConsentGive 提交。",
+)
+
 # The words of `Invalid`, one entry for each way in which a value can be wrong.
 BLANK = Words("This is empty. Give at least one visible character.", "内容为空，请至少填写一个可见字符。")
 TOO_LONG = Words("At most {most} characters are allowed; this has {given}.", "最多 {most} 个字符，当前为 {given} 个。")
@@ -195,7 +218,7 @@ CONTROL_CHARACTERS = Words(
     "Invisible control characters are not allowed. Type the text anew.", "不允许包含不可见的控制字符，请重新输入。"
 )
 EMAIL_IMPOSSIBLE = Words(
-    "No mail can be sent to this address. Check it for typing errors.", "该邮箱地址无法收信，请检查拼写。"
+    "This is not the form of an e-mail address. Check it for typing errors.", "邮箱格式不正确，请检查拼写。"
 )
 COUNTRY_UNKNOWN = Words(
     "This is no country code. Use the two letters of ISO 3166-1, such as ES.",
@@ -206,7 +229,7 @@ NATIONALITY_DIFFERS = Words(
 )
 NOTICE_UNKNOWN = Words(
     "This is not the privacy notice in force, which is {version}. Show that one and ask again.",
-    "隐私告知版本不是现行版本 {version}，请展示现行版本后重新征求同意。",
+    "隐私声明版本不是现行版本 {version}，请展示现行版本后重新征求同意。",
 )
 CAST_TOO_LARGE = Words(
     "At most {most} anchors can be in a cast; this has {given}.", "每场直播最多 {most} 位主播，当前为 {given} 位。"
@@ -230,11 +253,48 @@ ATTEMPT_CLOSED = Words(
     "This attempt was decided, replaced or taken back before. Read it again.",
     "该认证已审核、已被替代或已撤回，请刷新查看。",
 )
-ROOM_IS = {
-    LiveRoomStatus.SCHEDULED: Words("The room is not on air. Go live first.", "直播间尚未开播，请先开播。"),
-    LiveRoomStatus.LIVE: Words("The room is on air. End the broadcast first.", "直播正在进行，请先结束直播。"),
+
+# What a verb says of a room that stands where it can do nothing: the states that it refuses, each with the way on.
+InsteadOf = Mapping[LiveRoomStatus, Words]
+ROOM_OVER: Final[InsteadOf] = {
     LiveRoomStatus.ENDED: Words("The broadcast has ended. Create a new room.", "直播已结束，请新建直播间。"),
     LiveRoomStatus.CANCELED: Words("The room was canceled. Create a new room.", "直播间已取消，请新建直播间。"),
+}
+CANNOT_GO_LIVE: Final[InsteadOf] = {
+    **ROOM_OVER,
+    LiveRoomStatus.LIVE: Words(
+        "The room is on air already. The next ticket comes from liveRoomTicketRenew.",
+        "直播间正在直播，无需再次开播；如需新票据，请使用 liveRoomTicketRenew。",
+    ),
+}
+CANNOT_RENEW: Final[InsteadOf] = {
+    **ROOM_OVER,
+    LiveRoomStatus.SCHEDULED: Words(
+        "The room is not on air. Its first ticket comes from liveRoomGoLive.",
+        "直播间尚未开播，首张票据在开播（liveRoomGoLive）时签发。",
+    ),
+}
+CANNOT_END: Final[InsteadOf] = {
+    LiveRoomStatus.SCHEDULED: Words(
+        "The room is not on air, so there is nothing to end. Cancel it instead: liveRoomCancel.",
+        "直播间尚未开播，无法结束；如不再直播，请取消直播间（liveRoomCancel）。",
+    ),
+    LiveRoomStatus.ENDED: Words(
+        "The broadcast has ended already: nothing is left to do.", "直播此前已结束，无需再次操作。"
+    ),
+    LiveRoomStatus.CANCELED: Words(
+        "The room was canceled before it went on air: there is nothing to end.", "直播间在开播前已取消，无需结束。"
+    ),
+}
+CANNOT_CANCEL: Final[InsteadOf] = {
+    LiveRoomStatus.LIVE: Words(
+        "A broadcast that has begun can't be canceled. End it instead: liveRoomEnd.",
+        "直播已开始，无法取消；请结束直播（liveRoomEnd）。",
+    ),
+    LiveRoomStatus.ENDED: Words("The broadcast has ended: there is nothing to cancel.", "直播已结束，无需取消。"),
+    LiveRoomStatus.CANCELED: Words(
+        "The room was canceled already: nothing is left to do.", "直播间此前已取消，无需再次操作。"
+    ),
 }
 JOIN_REFUSED = Words(
     "With this cast the broadcast may not go on, so nothing was changed. Each blocker says what is missing.",

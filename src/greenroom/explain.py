@@ -69,7 +69,9 @@ def explain_case(
 
 def explain_table(policy: Policy = ALIEXPRESS_2021, *, language: Language = "en") -> Explained:
     """Explain all 16 cells of the decision table under one policy."""
-    table = Table("#", *(HEADINGS[name].said_in(language) for name in COLUMNS), title=policy.name, title_justify="left")
+    table = Table("#", title=policy.name, title_justify="left")
+    for name in COLUMNS:
+        table.add_column(HEADINGS[name].said_in(language), overflow="fold", no_wrap=name == "path")
     for cell in cells(policy):
         table.add_row(str(cell.number), *case_words(cell, language), cell.path, grounds(cell.basis))
     data = {

@@ -53,6 +53,10 @@ class Heads(HttpToolsProtocol):
         super().on_message_begin()
         self._rests = False
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._has_head:  # trailers are no headers (RFC 9110, 6.5.1): dropped
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         if self._piece > self.bytes_max or self._beside_body > self.bytes_max:  # perhaps for what comes behind it
             size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

@@ -30,6 +30,7 @@ from graphql import ExecutionResult, FieldNode, GraphQLError, OperationType, ass
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.execution import optimized_is_awaitable
 from structlog.typing import FilteringBoundLogger
 
@@ -271,6 +272,8 @@ class GraphQLEndpoint:
 def _is_callers(error: GraphQLError) -> bool:
     """A resolver meant it for the caller and gave it a code, or graphql-core points at a value in the document."""
     raised = error.original_error or error
+    if isinstance(raised, StrawberryInputCoercionError):  # a variable that is null where one-of takes none
+        return True
     if not isinstance(raised, GraphQLError):
         return False
     if raised.extensions and "code" in raised.extensions:

@@ -26,6 +26,7 @@ from greenroom.limits import Exceeded, Limits, count_tokens, measure
 
 ERRORS_MAX = 20
 MESSAGE_LENGTH_MAX = 500
+QUOTED_LENGTH_MAX = 1_000
 DOCUMENTS_MAX = 1_000
 DOCUMENTS_BYTES_MAX = 64 * 1_048_576
 BYTES_PER_TOKEN = 650  # of a syntax tree with its places: 345 to 610 were measured, the most for single fields
@@ -150,7 +151,8 @@ def formatted(error: GraphQLError, code: str) -> dict[str, Any]:
     graphql-core quotes whole inputs: a form that lacks a field would spill a name into whatever logs its errors.
     """
     sent: dict[str, Any] = dict(error.formatted)
-    said = QUOTED_NAME.sub("This value does not exist", QUOTED_VALUE.sub(r"\1\2", sent["message"]))
+    message = sent["message"][:QUOTED_LENGTH_MAX]  # what callers wrote may be in it, and patterns take their time
+    said = QUOTED_NAME.sub("This value does not exist", QUOTED_VALUE.sub(r"\1\2", message))
     sent["message"] = said[:MESSAGE_LENGTH_MAX]
     sent["extensions"] = {"code": code} | (error.extensions or {})
     return sent

@@ -1,13 +1,15 @@
 """Settings: everything that the environment decides, read once and frozen."""
 
+import json
 from collections.abc import Iterable
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 # A process that invents its keys loses them: outside the demo they are given.
 NEEDED: Final = ("database_url", "master_key_file", "ticket_key_file", "token_issuer", "token_jwks", "public_url")
@@ -15,6 +17,12 @@ URL_FORM: Final = (
     "needs the form postgresql://role:password@host:port/database, with / @ : # ? % in a password written as %2F %40 "
     "%3A %23 %3F %25; the value is not shown"
 )
+PUBLIC_URL_FORM: Final = (
+    "needs the form https://host or https://host:port/path: no user, no ? or #, and no slash at its end; what stands "
+    "here is the `iss` of tickets, letter by letter"
+)
+NEEDS_TLS: Final = "needs https in production: tickets and photos go to this address (http: this machine alone)"
+ALGORITHMS_FORM: Final = "needs names with commas between them, such as EdDSA,RS256"
 URL_PARAMETERS: Final = {"host", "port"}  # both drivers read these; the rest by PostgreSQL's variables
 
 
@@ -56,6 +64,7 @@ class Settings(BaseSettings):
     ticket_lifetime_s: int = Field(default=300, ge=30, le=3600, description="How long a ticket holds.")
     public_url: str = Field(
         default_factory=lambda given: address(given.get("host", ""), given.get("port", 0)),
+        validate_default=False,  # it follows the host, which is looked at where we listen
         description="Own address, the `iss` of tickets; needed in production.",
     )
 
@@ -66,8 +75,8 @@ class Settings(BaseSettings):
     token_issuer: str | None = Field(default=None, description="`iss` that access tokens must have.")
     token_audience: str = Field(default="greenroom", description="`aud` that access tokens must have.")
     token_jwks: str | None = Field(default=None, description="URL or file of the issuer's JWKS.")
-    token_algorithms: tuple[str, ...] = Field(
-        default=("EdDSA", "ES256", "RS256", "PS256"), description="Signature algorithms accepted."
+    token_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("EdDSA", "ES256", "RS256", "PS256"), description="Signature algorithms accepted, commas between them."
     )
     token_accounts_claim: str = Field(default="accounts", description="Claim with the platform's ids of accounts.")
     token_permissions_claim: str = Field(default="permissions", description="Claim with permissions.")
@@ -76,12 +85,50 @@ class Settings(BaseSettings):
     rate_points: int | None = Field(default=None, ge=1, description="Cost points in a caller's full bucket.")
     rate_points_per_s: int | None = Field(default=None, ge=1, description="Cost points that flow back each second.")
 
+    @field_validator("token_algorithms", mode="before")
+    @classmethod
+    def names_with_commas_or_json(cls, value: object) -> object:
+        """As people write lists; and as JSON, as programs do."""
+        if not isinstance(value, str):
+            return value
+        if not value.lstrip().startswith("["):
+            return [name.strip() for name in value.split(",") if name.strip()]
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError(ALGORITHMS_FORM) from None
+
+    @field_validator("token_algorithms")
+    @classmethod
+    def at_least_one(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """With none, nobody could come in."""
+        if not value:
+            raise ValueError(f"names none: {ALGORITHMS_FORM}")
+        return value
+
     @field_validator("token_algorithms")
     @classmethod
     def only_public_key_algorithms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """A shared-secret or absent signature would let whoever reads the JWKS forge callers."""
         if wrong := [name for name in value if name == "none" or name.startswith("HS")]:
             raise ValueError(f"{', '.join(wrong)}: only public-key algorithms are accepted")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def an_address_that_others_can_follow(cls, value: str, info: ValidationInfo) -> str:
+        """Media servers compare it with `iss`, and photos are sent below it."""
+        try:
+            parts = urlsplit(value)
+            has_form = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            (parts.hostname or "").encode("idna")
+        except ValueError:
+            raise ValueError(PUBLIC_URL_FORM) from None
+        if not has_form or not value.isprintable() or any(sign in value for sign in "@?#\\ ") or value.endswith("/"):
+            raise ValueError(PUBLIC_URL_FORM)
+        is_open = parts.scheme == "http" and not is_loopback(parts.hostname or "")
+        if is_open and info.data.get("setting") is Setting.PRODUCTION:
+            raise ValueError(NEEDS_TLS)
         return value
 
     @field_validator("database_url", "migration_url")
@@ -118,6 +165,14 @@ class Settings(BaseSettings):
     def allows_introspection(self) -> bool:
         """The schema may be asked for."""
         return self.is_demo if self.introspection is None else self.introspection
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a name or address is this machine's own, for itself alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def address(host: str, port: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -22,6 +22,7 @@ from greenroom.embedded import APP, DATABASE, OWNER
 from greenroom.settings import NEEDED, Setting, Settings
 
 if TYPE_CHECKING:  # slow to import, and needed by few commands
+    from rich.console import RenderableType
     from rich.progress import Progress
 
     from greenroom.db import Database
@@ -37,6 +38,7 @@ class Exit(IntEnum):
     NOT_MIGRATED = 3
     DATABASE = 4
     PORT = 5
+    DECLINED = 6
 
 
 def fail(sentence: str, code: Exit) -> NoReturn:
@@ -49,7 +51,8 @@ def fail(sentence: str, code: Exit) -> NoReturn:
 def read_settings(*, demo: bool = False, needed: Iterable[str] = NEEDED, **given: object) -> Settings:
     """Read the environment; an option that was given wins. Ends where something is wrong or, of `needed`, missing."""
     settings, wrong = settings_and_faults(demo=demo, **given)
-    wrong += [(name, "missing in the production setting") for name in settings.missing(needed)]
+    told = {name for name, _ in wrong}
+    wrong += [(name, "missing in the production setting") for name in settings.missing(needed) if name not in told]
     if wrong:
         hint = "" if settings.is_demo else "\nOn your own machine the demo needs none of this: add --demo."
         fail("\n".join(f"{name}: {said}" for name, said in wrong) + hint, Exit.USAGE)
@@ -57,7 +60,10 @@ def read_settings(*, demo: bool = False, needed: Iterable[str] = NEEDED, **given
 
 
 def settings_and_faults(*, demo: bool = False, **given: object) -> tuple[Settings, list[tuple[str, str]]]:
-    """Read the environment; returns what can be used, with defaults for the rest, and what is wrong, by variable."""
+    """Read the environment; returns what can be used, with defaults for the rest, and what is wrong, by its name.
+
+    The name is the variable's, or the option's where that was given.
+    """
     if demo and (why := demo_forbidden()):
         fail(why, Exit.USAGE)
     chosen = {"setting": Setting.DEMO if demo else None, **given}
@@ -67,8 +73,24 @@ def settings_and_faults(*, demo: bool = False, **given: object) -> tuple[Setting
     except ValidationError as found:
         faults = [each for each in found.errors() if each["type"] != "default_factory_not_called"]
     wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in faults}
-    usable = Settings(**options | {name: Settings.model_fields[name].get_default() for name in wrong})
-    return usable, [(f"GREENROOM_{name.upper()}", said) for name, said in wrong.items()]
+    usable = Settings(**options | {name: default_of(name) for name in wrong})
+    return usable, [(option(name) if name in options else variable(name), said) for name, said in wrong.items()]
+
+
+def default_of(name: str) -> Any:
+    """Return what a setting is where nobody sets it."""
+    plain = {each: Settings.model_fields[each].default for each in ("host", "port")}  # what the public address is of
+    return Settings.model_fields[name].get_default(call_default_factory=True, validated_data=plain)
+
+
+def variable(name: str) -> str:
+    """Return the variable of a setting."""
+    return f"GREENROOM_{name.upper()}"
+
+
+def option(name: str) -> str:
+    """Return the option of a setting."""
+    return "--port (make run: PORT=)" if name == "port" else f"--{name.replace('_', '-')}"
 
 
 def demo_forbidden() -> str | None:
@@ -218,6 +240,15 @@ def progress_bar(*, hidden: bool = False) -> "Progress":
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=err, disable=hidden or not err.is_terminal)
+
+
+def show(view: "RenderableType") -> None:
+    """Print a table. Into a file or a pipe, whose width nobody knows, each row on one line."""
+    is_wide = not out.is_terminal and "COLUMNS" not in os.environ
+    (Console(width=WIDE) if is_wide else out).print(view)
+
+
+WIDE: Final = 1_000
 
 
 def print_json(value: Any) -> None:

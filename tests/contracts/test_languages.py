@@ -7,19 +7,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from clients import newcomer
 from worlds import World
 
-from greenroom import answers, errors, limits, requests, tokens
+from greenroom import answers, db, errors, limits, requests, tokens
 from greenroom.errors import Problem, UserErrorCode, Words
 from greenroom.jwts import Fault
-from greenroom.law.reasons import BLOCKERS, REASONS, REQUIREMENTS
-from greenroom.law.terms import AdmissionBlockerCode, FindingCode, RequirementKind
+from greenroom.law.reasons import BLOCKERS, PATHS, REASONS, REQUIREMENTS
+from greenroom.law.terms import AdmissionBlockerCode, FindingCode, RequirementKind, VerificationPath
 from greenroom.limits import Exceeded, Limits
 
 HAN = re.compile("[一-鿿]")
+GUIDE = Path(__file__).parents[2] / "docs" / "client.md"
 PLACES = re.compile(r"\{(\w+)")
 
 
@@ -31,12 +33,14 @@ def problems() -> list[type[Problem]]:
 
 def said() -> Iterator[tuple[str, Words]]:
     """Everything that the API says, by where it is written."""
-    for module in (answers, errors, limits, requests):
+    for module in (answers, db, errors, limits, requests):
         for name, value in vars(module).items():
             found = value if isinstance(value, Words) else getattr(value, "words", None)
             if isinstance(found, Words):
                 yield f"{module.__name__.split('.')[-1]}.{name}", found
-    yield from ((f"limits.{name}", words) for name, words in limits.WORDS.items())
+            if isinstance(value, dict):
+                of_table = [(key, words) for key, words in value.items() if isinstance(words, Words)]
+                yield from ((f"{module.__name__.split('.')[-1]}.{name}.{key}", words) for key, words in of_table)
     yield from ((f"tokens.{fault}", Words(*words)) for fault, words in tokens.SAID.items())
 
 
@@ -54,6 +58,27 @@ def test_every_code_of_a_user_error_has_a_problem_with_words() -> None:
         assert set(PLACES.findall(kind.words.en)) <= {field.name for field in fields(kind)}, kind.__name__
 
 
+@pytest.mark.parametrize("path", VerificationPath)
+def test_the_path_that_applies_is_called_as_people_call_it(path: VerificationPath) -> None:
+    problem = errors.WrongPath(path=path.value)
+    assert PATHS[path].zh in problem.said("zh")
+    assert PATHS[path].en[1:] in problem.said("en")
+    assert path.value not in problem.said("zh") + problem.said("en")
+
+
+def test_missing_consent_says_how_it_is_asked_for_and_sent() -> None:
+    for language in ("zh", "en"):
+        asked = errors.Required(requirement=RequirementKind.CONSENT).said(language)
+        assert all(name in asked for name in ("admissionPolicy.notice", "consentVersion", "anchorConsentGive"))
+        assert errors.Required(requirement=RequirementKind.EMAIL).said(language) == errors.Required().said(language)
+
+
+def test_one_thing_has_one_name_in_chinese() -> None:
+    everything = "".join(words.zh for _, words in said())
+    assert "隐私声明" in everything
+    assert not re.search("隐私告知|最终拒绝|平台主管", everything)
+
+
 def test_every_code_of_the_law_has_words() -> None:
     assert set(BLOCKERS) == set(AdmissionBlockerCode)
     assert set(REASONS) == set(FindingCode)
@@ -62,6 +87,14 @@ def test_every_code_of_the_law_has_words() -> None:
 
 def test_every_fault_of_a_token_has_words() -> None:
     assert set(tokens.SAID) == set(Fault)
+
+
+def test_the_guide_names_every_reason_why_a_ticket_may_not_stand() -> None:
+    told = GUIDE.read_text().partition("`POST /tickets/check`")[2]
+    of_tickets = set(Fault) - {Fault.ISSUER_UNREACHABLE}  # the issuer of tickets is here
+    assert {*of_tickets, "UNKNOWN_ROOM", "NOT_FOUND", "NOT_LIVE", "ADMISSION_REFUSED"} <= set(
+        re.findall("`(.+?)`", told)
+    )
 
 
 def test_every_limit_says_which_how_much_was_asked_and_how_much_is_allowed() -> None:

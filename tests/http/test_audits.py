@@ -7,9 +7,14 @@ import shutil
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from desk import Desk, served
+from worlds import World
+
+from greenroom.app import create
 
 HERE = Path(__file__).parent / "audits"
 CACHE = Path(__file__).parents[2] / ".pytest_cache" / "audits"
@@ -49,8 +54,17 @@ async def installed() -> Path:
     return directory
 
 
-async def test_every_audit_passes_must_should_and_may(installed: Path) -> None:
-    async with served(Desk()) as address:
+@pytest.fixture
+def desk(request: pytest.FixtureRequest, world: World) -> Any:
+    """The endpoint before a stand-in, or the whole application."""
+    if request.param == "the endpoint":
+        return Desk()
+    return SimpleNamespace(app=lambda: create(world.settings, database_url=world.url, clock=world.clock))
+
+
+@pytest.mark.parametrize("desk", ["the endpoint", "the application"], indirect=True)
+async def test_every_audit_passes_must_should_and_may(installed: Path, desk: Any) -> None:
+    async with served(desk) as address:
         printed = await run(node(), "run.mjs", address, directory=installed)
     audits = [json.loads(line) for line in printed.splitlines()]
     assert len(audits) >= 60

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import httpx
@@ -102,3 +103,22 @@ def test_a_build_that_fails_says_why_and_leaves_the_old_bundle(tmp_path: Path, b
     with pytest.raises(BuildFailed, match="ci` failed"):
         build(source, bundle=bundle)
     assert (bundle / "index.html").exists()
+
+
+def test_the_bundle_builds_and_needs_nothing_from_elsewhere() -> None:
+    made = CONSOLE / "node_modules" / ".bundle-of-tests"
+    shutil.rmtree(made, ignore_errors=True)
+    try:
+        assert build(bundle=made)
+        html = bytes(explorer.page(made).body).decode()
+        named = [at for at in re.findall(r'(?:src|href)="([^"]*)"', html) if at != "data:,"]
+        assert named
+        assert [name for name in named if not name.startswith(f"{explorer.ASSETS_AT}/")] == []
+        for name in named:
+            assert (made / name.removeprefix(f"{explorer.ASSETS_AT}/")).is_file(), name
+        scripts = "".join(path.read_text("utf-8") for path in made.rglob("*.js"))
+        assert "GraphiQL" in scripts
+        assert not re.search(r"(?:import|importScripts)\(\s*[\"']https?://", scripts)
+        assert not build(bundle=made), "nothing to do a second time"
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,10 @@ from greenroom.law.admission import (
     while_live,
 )
 from greenroom.law.announcement import line
+from greenroom.law.days import end_of
 from greenroom.law.paths import CASES, Case, cell_for
 from greenroom.law.policies import ALIEXPRESS_2021, CN_2026, InForce, OnRejectWhileLive, PerRoom, Policy
+from greenroom.law.reasons import AUTHENTICATE_ANEW, BLOCKERS
 from greenroom.law.terms import VerificationPath, VerificationStatus
 
 from .cases import (
@@ -77,6 +80,21 @@ GATE = [
     ),
     pytest.param(
         appearance(attempt(APPROVED, PASSPORT_VISA, has_email=True)), [], id="attempt: photos with e-mail cover contact"
+    ),
+    pytest.param(
+        in_china(attempt(APPROVED, PASSPORT_VISA, has_email=True, is_for_nationality=False)),
+        [B.NOT_SUBMITTED],
+        id="attempt: another nationality, the same path, which covers contact as well",
+    ),
+    pytest.param(
+        appearance(attempt(APPROVED, is_for_nationality=False, ends_at=NOW)),
+        [B.NOT_SUBMITTED],
+        id="attempt: another nationality, run out",
+    ),
+    pytest.param(
+        appearance(attempt(EXPIRED, is_for_nationality=False)),
+        [B.NOT_SUBMITTED],
+        id="attempt: another nationality, run out, and a job wrote so",
     ),
     # review
     pytest.param(appearance(attempt(SUBMITTED)), [], id="R33, L12, L34: having submitted is enough"),
@@ -395,15 +413,99 @@ def test_every_blocker_rests_on_real_lines(policy: object, member: Appearance, e
     # X8
     in_force = {ALIEXPRESS_2021: ENFORCED, CN_2026: STRICT}[policy]  # type: ignore[index]  # one of the two
     for blocker in blockers_of(room(member), policy=in_force.policy, now=NOW):
-        assert blocker.basis.rule[0] in "RX"
-        assert blocker.basis.lines
-        assert [line(number) for number in blocker.basis.lines + blocker.basis.overrides]
+        assert blocker.basis.lines or blocker.code in OWN_LAW, "law of its own needs no line"
+        assert blocker.basis.rule[0] == (
+            "X" if blocker.code in {*OWN_LAW, B.DOCUMENT_EXPIRES_BEFORE_BROADCAST} else "R"
+        )
+        assert all(line(number) for number in blocker.basis.lines + blocker.basis.overrides)
         assert blocker.basis.cell == blocker.cell is not None
 
 
 def test_a_changed_path_rests_on_the_case_that_applies_now() -> None:
     (blocker,) = blockers_of(room(in_china(attempt(APPROVED))), policy=ALIEXPRESS_2021, now=NOW)
     assert (blocker.basis.rule, blocker.basis.lines) == ("R9", ("L3", "L25"))
+
+
+def test_a_review_awaited_is_against_the_lines_that_say_otherwise() -> None:
+    # R32, A12, X8: L12 and L34 say that having submitted suffices
+    (blocker,) = blockers_of(room(ready()), policy=CN_2026, now=NOW)
+    assert (blocker.basis.lines, blocker.basis.overrides) == (("L11", "L33"), ("L12", "L34"))
+
+
+def test_an_expiry_is_put_down_to_the_refresh_where_it_is_the_refresh() -> None:
+    # A9, X8
+    ended = attempt(APPROVED, PASSPORT_VISA, ends_at=ago(1), documents_last_day=LAST_DAY - timedelta(days=2))
+    (blocker,) = blockers_of(room(in_china(ended)), policy=CN_2026, now=NOW)
+    assert (blocker.code, blocker.basis.reading) == (B.EXPIRED, None)
+
+
+def test_an_approval_older_than_the_pick_is_told_to_authenticate_anew() -> None:
+    # A9 FRESH: to confirm once more is no remedy
+    fresh = replace(ALIEXPRESS_2021, per_room=PerRoom.FRESH)
+    said = [
+        next(blockers_of(room(member), policy=fresh, now=NOW)).words
+        for member in (appearance(attempt(APPROVED)), appearance(attempt(APPROVED), confirmed_at=None))
+    ]
+    assert said == [AUTHENTICATE_ANEW, BLOCKERS[B.NOT_CONFIRMED]]
+
+
+@pytest.mark.parametrize("status", [APPROVED, EXPIRED])
+@pytest.mark.parametrize("ends_on", [LAST_DAY - timedelta(days=1), LAST_DAY])
+def test_documents_are_judged_by_the_start_while_on_air(ends_on: date, status: VerificationStatus) -> None:
+    # X2, A17: began at 23:00 in Shanghai on the 1st, asked about at noon of the 2nd; a job may have written EXPIRED
+    began = datetime.fromisoformat("2026-03-01T15:00:00+00:00")
+    given = attempt(status, PASSPORT_VISA, ends_at=end_of(ends_on), documents_last_day=ends_on)
+    if status is APPROVED or ends_on < LAST_DAY:
+        answer = admit(room(in_china(given), airs_at=began), in_force=ENFORCED, now=NOW)
+        assert answer == Admitted()
+    next_start = admit(room(in_china(given), airs_at=NOW), in_force=ENFORCED, now=NOW)
+    assert refused_for(next_start) == ([B.EXPIRED] if ends_on < LAST_DAY or status is EXPIRED else [])
+
+
+def test_the_refresh_is_judged_by_now_whenever_it_began() -> None:
+    # A9: freshness
+    old = appearance(attempt(APPROVED, days_ago=190))
+    assert refused_for(admit(room(old, airs_at=ago(30)), in_force=STRICT, now=NOW)) == [B.EXPIRED]
+
+
+def test_an_approval_that_ends_before_the_start_is_told_as_its_documents_do() -> None:
+    # X2: whichever of the two columns says so
+    member = in_china(attempt(APPROVED, PASSPORT_VISA, ends_at=NOW + timedelta(days=1)))
+    answer = admit(room(member, airs_at=NOW + timedelta(days=1)), in_force=ENFORCED, now=NOW)
+    assert refused_for(answer) == [B.DOCUMENT_EXPIRES_BEFORE_BROADCAST]
+
+
+def test_contact_data_that_nobody_reviews_wait_for_no_approval() -> None:
+    # A27: review_contact; photos wait all the same
+    policy = replace(CN_2026, review_contact=False)
+    cast = appearance(attempt(SUBMITTED, strikes=2)), in_china(attempt(SUBMITTED, PASSPORT_VISA))
+    assert [(each.code, each.path) for each in blockers_of(room(*cast), policy=policy, now=NOW)] == [
+        (B.AWAITING_REVIEW, PASSPORT_VISA)
+    ]
+
+
+def test_attempts_under_another_row_since_use_up_those_of_the_person() -> None:
+    # A15, X10: five here, then four there; what was unlocked (0) and what lies before was counted or does not count
+    fifth = attempt(REJECTED, days_ago=3, attempts=5)
+    before, after = attempt(REJECTED, days_ago=4), [attempt(REJECTED, days_ago=2) for _ in range(4)]
+    unlocked, elsewhere = attempt(REJECTED, days_ago=1, attempts=0), attempt(REJECTED, PASSPORT_VISA, days_ago=1)
+    for others, code in (
+        ([before, *after], B.ATTEMPTS_EXHAUSTED),
+        ([before, unlocked, elsewhere, *after[1:]], B.RESUBMIT),
+    ):
+        member = appearance(fifth, others=tuple(others))
+        assert refused_for(admit(room(member), in_force=ENFORCED, now=NOW)) == [code]
+
+
+def test_a_refused_or_revoked_contact_is_not_made_good_by_older_photos() -> None:
+    # R24, ADR 10: as an older approval on the same path would not
+    photos = attempt(APPROVED, PASSPORT_VISA, days_ago=9, has_email=True)
+    for newer, expected in (
+        (attempt(REJECTED, found=(F.OTHER,)), [B.RESUBMIT]),
+        (attempt(REVOKED), [B.REVOKED]),
+        (attempt(REJECTED, found=(F.EMAIL_UNVERIFIED,)), []),
+    ):
+        assert refused_for(admit(room(appearance(photos, newer)), in_force=ENFORCED, now=NOW)) == expected
 
 
 def test_awaiting_review_says_whether_the_policy_or_the_strikes_ask_for_it() -> None:
@@ -413,6 +515,7 @@ def test_awaiting_review_says_whether_the_policy_or_the_strikes_ask_for_it() -> 
     assert readings == ["A15", "A12"]
 
 
+FELL: dict[str, Any] = {"days_ago": 2.0, "decided_at": ago(0.5)}  # handed in before the broadcast, refused in it
 CUTTING = InForce(replace(ALIEXPRESS_2021, on_reject_while_live=OnRejectWhileLive.CUT), launch_at=LAUNCH)
 
 
@@ -420,11 +523,27 @@ CUTTING = InForce(replace(ALIEXPRESS_2021, on_reject_while_live=OnRejectWhileLiv
     ("member", "keep", "cut"),
     [
         pytest.param(ready(), LiveEffect.NONE, LiveEffect.NONE, id="ready"),
-        pytest.param(appearance(attempt(REJECTED)), LiveEffect.FLAG, LiveEffect.CUT, id="R39, A14: retryable"),
+        pytest.param(appearance(attempt(REJECTED, **FELL)), LiveEffect.FLAG, LiveEffect.CUT, id="R39, A14: retryable"),
         pytest.param(
-            appearance(attempt(REJECTED, attempts=9)), LiveEffect.FLAG, LiveEffect.CUT, id="A14: attempts used up"
+            appearance(attempt(REJECTED, attempts=9, **FELL)),
+            LiveEffect.FLAG,
+            LiveEffect.CUT,
+            id="A14: attempts used up",
         ),
-        pytest.param(appearance(attempt(REVOKED)), LiveEffect.FLAG, LiveEffect.CUT, id="A14: revoked"),
+        pytest.param(appearance(attempt(REVOKED, **FELL)), LiveEffect.FLAG, LiveEffect.CUT, id="A14: revoked"),
+        pytest.param(
+            appearance(attempt(REJECTED)), LiveEffect.NONE, LiveEffect.NONE, id="A14, R32: retryable, before it began"
+        ),
+        pytest.param(
+            appearance(attempt(REJECTED, attempts=9)), LiveEffect.NONE, LiveEffect.NONE, id="A14: used up before"
+        ),
+        pytest.param(appearance(attempt(REVOKED)), LiveEffect.NONE, LiveEffect.NONE, id="A14: revoked before"),
+        pytest.param(
+            appearance(attempt(REJECTED, days_ago=3, decided_at=ago(1))),
+            LiveEffect.FLAG,
+            LiveEffect.CUT,
+            id="A14: at the instant of the start",
+        ),
         pytest.param(
             appearance(attempt(REJECTED, is_retryable=False)), LiveEffect.CUT, LiveEffect.CUT, id="A14: for good"
         ),
@@ -447,7 +566,6 @@ def on_air(member: Appearance, in_force: InForce) -> LiveEffect:
     return while_live(answer, question=asked, policy=in_force.policy, since=ago(1))
 
 
-FELL = {"days_ago": 2.0, "decided_at": ago(0.5)}  # handed in before the broadcast, refused in it
 AGAIN = attempt(SUBMITTED, days_ago=0.25)
 
 
@@ -481,7 +599,7 @@ def test_what_was_refused_on_air_is_not_hidden_by_a_new_attempt(member: Appearan
 
 def test_before_the_launch_a_rejection_flags_and_never_cuts() -> None:
     # R30
-    assert on_air(appearance(attempt(REJECTED)), replace(CUTTING, launch_at=None)) is LiveEffect.FLAG
+    assert on_air(appearance(attempt(REJECTED, **FELL)), replace(CUTTING, launch_at=None)) is LiveEffect.FLAG
 
 
 # The same person under another row of the account (X10)

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from greenroom.law.admission import Attempt, counting, last_used
+from greenroom.law.attempts import newest
 from greenroom.law.policies import ALIEXPRESS_2021, CN_2026, PerRoom, Policy
 from greenroom.law.terms import VerificationPath, VerificationStatus
 
@@ -176,6 +177,28 @@ def test_where_each_room_wants_a_fresh_attempt_an_older_approval_gives_way_to_it
     old, new = attempt(APPROVED, days_ago=9), attempt(SUBMITTED, days_ago=1)
     assert counting((old, new), CONTACT, policy=FRESH, now=NOW, picked_at=ago(3)) == new
     assert counting((old, new), CONTACT, policy=FRESH, now=NOW, picked_at=ago(10)) == old
+
+
+def test_what_was_rejected_last_is_newest_whatever_counts() -> None:
+    # R37: an approval behind it, a draft, another path and a withdrawn one do not hide what may be kept
+    approved, rejected = attempt(APPROVED, days_ago=9), attempt(REJECTED, days_ago=3, found=(F.EMAIL_UNVERIFIED,))
+    given = (rejected, approved, attempt(DRAFT), attempt(CANCELED, days_ago=1), attempt(SUBMITTED, PASSPORT_VISA))
+    assert counts(*given) == approved
+    assert newest(given, CONTACT) == rejected
+    assert newest((attempt(DRAFT),), CONTACT) is None
+
+
+def test_an_expiry_by_the_refresh_or_of_no_document_is_not_undone_by_an_earlier_start() -> None:
+    # A9, X2
+    for given in (attempt(EXPIRED), attempt(EXPIRED, ends_at=NOW + timedelta(days=1))):
+        found = counting((given,), CONTACT, policy=ALIEXPRESS_2021, now=NOW, airs_at=ago(1))
+        assert found == given
+
+
+def test_an_approval_for_another_nationality_counts_for_nothing_before_and_after_its_end() -> None:
+    # the gate, ADR 10: the same state, one answer, whether a job wrote EXPIRED or not
+    for status, ends_at in ((APPROVED, None), (APPROVED, NOW), (EXPIRED, NOW)):
+        assert counts(attempt(status, ends_at=ends_at, is_for_nationality=False)) is None
 
 
 def test_without_a_place_the_attempt_on_the_path_used_last_counts() -> None:

@@ -4,7 +4,6 @@ from itertools import product
 
 import pytest
 
-from greenroom.law import lifecycle
 from greenroom.law.lifecycle import TRANSITIONS, may, may_pass
 from greenroom.law.terms import LiveRoomStatus, ReviewTaskState, TaobaoSessionStatus, VerificationStatus
 
@@ -103,7 +102,3 @@ def test_deciding_needs_the_claim() -> None:
     decided_from = {before for before in ReviewTaskState if may(before, ReviewTaskState.DECIDED)}
     assert decided_from == {ReviewTaskState.CLAIMED}
     assert may(ReviewTaskState.DECIDED, ReviewTaskState.CLAIMED)  # by a lead, for a revocation
-
-
-def test_the_tables_are_those_of_their_machines() -> None:
-    assert TRANSITIONS[LiveRoomStatus] is lifecycle.ROOM

@@ -49,8 +49,17 @@ def test_without_a_launch_nothing_is_ever_enforced(now: datetime, phase: PolicyP
     assert not in_force.is_enforced(now)
 
 
-@pytest.mark.parametrize("launch_at", [FROM - timedelta(days=9), FROM, UNTIL, UNTIL + timedelta(days=9)])
-def test_the_launch_instant_itself_is_enforced_and_wins_over_publicity(launch_at: datetime) -> None:
+@pytest.mark.parametrize("launch_at", [FROM - timedelta(days=9), FROM, UNTIL - INSTANT])
+def test_a_launch_within_publicity_waits_for_its_end(launch_at: datetime) -> None:
+    # R30: L1, L21
+    in_force = InForce(ALIEXPRESS_2021, launch_at=launch_at)
+    for now in (FROM, UNTIL - INSTANT):
+        assert (in_force.phase(now), in_force.is_enforced(now)) == (PolicyPhase.PUBLICITY, False)
+    assert (in_force.phase(UNTIL), in_force.is_enforced(UNTIL)) == (PolicyPhase.ENFORCED, True)
+
+
+@pytest.mark.parametrize("launch_at", [UNTIL, UNTIL + timedelta(days=9)])
+def test_the_launch_instant_itself_is_enforced(launch_at: datetime) -> None:
     # R31: L22
     in_force = InForce(ALIEXPRESS_2021, launch_at=launch_at)
     assert in_force.phase(launch_at) is PolicyPhase.ENFORCED

@@ -22,6 +22,7 @@ from greenroom.law.reasons import (
 from greenroom.law.requirements import OPTIONAL, kinds
 from greenroom.law.terms import AdmissionBlockerCode, FindingCode, RequirementKind, VerificationPath
 
+F = FindingCode
 FINAL = {
     FindingCode.UNDER_MINIMUM_AGE,
     FindingCode.IMPERSONATION,
@@ -61,7 +62,8 @@ def test_no_two_codes_say_the_same() -> None:
 @pytest.mark.parametrize("code", FindingCode)
 def test_every_reason_rests_on_real_lines_and_names_what_it_concerns(code: FindingCode) -> None:
     reason = REASONS[code]
-    assert [line(number) for number in reason.basis.lines]
+    assert reason.basis.lines or code in {F.UNDER_MINIMUM_AGE, F.BLOCKLISTED_PERSON}, "law of its own needs no line"
+    assert all(line(number) for number in reason.basis.lines)
     assert reason.concerns
     assert RequirementKind.CONSENT not in reason.concerns
 
@@ -76,6 +78,12 @@ def test_a_reason_names_an_item_that_the_path_asks_for(path: VerificationPath, c
 def test_reasons_and_requirements_agree_on_what_a_path_asks_for(path: VerificationPath) -> None:
     asked = {*kinds(path, policy=CN_2026), *OPTIONAL[path]} - {RequirementKind.CONSENT}
     assert set(ASKED[path]) == asked
+
+
+@pytest.mark.parametrize("code", [F.NAME_MISMATCH, F.NATIONALITY_MISMATCH, F.DATE_OF_BIRTH_MISMATCH, F.OTHER])
+def test_what_can_be_found_on_every_path_rests_on_the_line_for_every_path(code: FindingCode) -> None:
+    # X8, R37
+    assert (REASONS[code].basis.rule, REASONS[code].basis.lines) == ("R37", ("L12",))
 
 
 def test_four_reasons_are_final_and_none_of_those_concerns_only_itself() -> None:

@@ -8,6 +8,8 @@ import pytest
 from clients import Data, Shop, newcomer, picked
 from worlds import World, blocked, iso, ready
 
+from greenroom.law.days import end_of
+
 
 def confirmed(room: Data) -> dict[str, Any]:
     """Since when each of the cast is confirmed, by display name."""
@@ -225,12 +227,29 @@ async def test_who_joins_after_midnight_is_asked_about_documents_as_the_start_wa
     shop = await world.seller()
     ana, ben = await shop.anchor("Ana"), await ready(shop, "Ben")
     today = (world.clock.now + timedelta(hours=8)).date()  # in Shanghai
-    await world.attempt(ana["id"], "CONTACT", "APPROVED", location="OUTSIDE_CHINA", last_day=today)
+    await world.attempt(
+        ana["id"], "CONTACT", "APPROVED", location="OUTSIDE_CHINA", last_day=today, ends_at=end_of(today)
+    )
     room = await shop.room(picked(ana["id"]), start=world.tonight(1))
     await shop.go_live(room["id"])
     world.clock.advance(hours=20)
     assert (await shop.admission(room["id"]))["isAdmitted"]
     await changed(shop, room, cast=[picked(ana["id"]), picked(ben["id"])])
+    tomorrow = await shop.room(picked(ana["id"]), start=world.tonight(1))
+    assert blocked(tomorrow["admission"]) == [("EXPIRED", "Ana")]
+
+
+async def test_what_was_refused_before_the_broadcast_flags_none_and_in_it_flags(world: World) -> None:  # A14, R30
+    shop = await world.seller()  # before the launch a rejected one goes on air
+    ana = await shop.anchor("Ana")
+    await world.attempt(ana["id"], "CONTACT", "REJECTED", findings=[("EMAIL_UNVERIFIED", "EMAIL")])
+    room = await shop.room(picked(ana["id"]), start=world.tonight(1))
+    await shop.go_live(room["id"])
+    await world.launch()
+    query = "query ($id: ID!) { node(id: $id) { ... on LiveRoom { isFlagged } } }"
+    assert not (await shop.ask(query, {"id": room["id"]}))["node"]["isFlagged"]
+    await world.decide((await shop.hand_in_contact(ana["id"]))["id"], "REJECTED", findings=[("OTHER", "EMAIL")])
+    assert (await shop.ask(query, {"id": room["id"]}))["node"]["isFlagged"]
 
 
 async def test_leaving_and_retitling_while_live_ask_no_gate(world: World) -> None:

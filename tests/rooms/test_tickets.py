@@ -8,7 +8,7 @@ import pytest
 from clients import Client, Data, Shop, picked
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from worlds import World, blocked, foreign, ready
+from worlds import World, blocked, foreign, ready, rests_on
 
 from greenroom.graph import global_id, read_id
 
@@ -275,3 +275,12 @@ async def test_who_ends_a_broadcast_and_reads_nothing_is_told_so_instead_of_some
     answer = (await world.staff("MEDIA").post(end % field, {"id": room["id"]})).json()
     assert answer["data"]["liveRoomEnd"] == {"liveRoom": None, "userErrors": []}
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["PERMISSION_DENIED"]
+
+
+async def test_a_record_says_which_lines_each_path_rested_on(world: World) -> None:  # X4, X8
+    shop, room, _ = await on_air(world)
+    query = """query($id: ID!) { node(id: $id) { ... on LiveRoom { admissionRecords { entries { path basis {
+        rule cell reading lines { line language text } overrides { line language text } } } } } } }"""
+    (record,) = (await shop.ask(query, {"id": room["id"]}))["node"]["admissionRecords"]
+    (entry,) = record["entries"]
+    assert (entry["path"], rests_on(entry["basis"])) == ("CONTACT", ("R10", 4, ["L4", "L26", "L18"]))

@@ -1,11 +1,18 @@
 """Verifications over HTTP: complete or refused whole, one open at a time, and how often somebody may try."""
 
+import unicodedata
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from clients import Data, Shop, codes_at, picked
 from worlds import World, blocked, ready
+
+from greenroom.law.reasons import PATHS
+from greenroom.law.terms import VerificationPath
+from greenroom.sealing import Pepper
+from greenroom.verifications.actions import name_mark
 
 COMPLETE = {"legalName": "Ana García", "nationality": "ES", "email": "ana@example.com"}
 AT = "input.evidence.contact."
@@ -107,7 +114,8 @@ async def test_contact_data_where_another_path_applies_are_refused(
     anchor = await shop.anchor("Ana", nationality)
     errors = await refused(shop, anchor, COMPLETE | {"nationality": nationality}, location=location)
     assert codes_at(errors) == {("WRONG_PATH", "input.evidence.contact")}
-    assert path in errors[0]["message"]
+    assert path not in errors[0]["message"], "in words, not in code"
+    assert PATHS[VerificationPath(path)].en[1:] in errors[0]["message"]
 
 
 # One waits at a time; what was handed in can be taken back
@@ -224,6 +232,28 @@ async def test_a_strike_follows_the_person_to_an_anchor_made_anew(world: World) 
     assert blocked(room["admission"]) == [("AWAITING_REVIEW", "Carmen")]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("Ana García", "ANA  GARCIA", True),
+        ("Nguyễn Thế", "nguyen the", True),
+        ("Σοφία", "ΣΟΦΙΑ", True),
+        ("Ива́н", "Иван", True),
+        ("Ｌｉ", "Li", True),
+        ("กุ้ง", "กง", False),
+        ("かわだ", "かわた", False),
+        ("कि", "क", False),
+        ("Андрей", "Андреи", False),
+    ],
+)
+def test_accents_make_no_other_person_and_marks_that_are_letters_do(one: str, other: str, is_same: bool) -> None:
+    # X10, ADR 10
+    pepper, account_id = Pepper(bytes(32)), UUID(int=1)
+    marks = [name_mark(pepper, account_id, name, "XX") for name in (one, other, unicodedata.normalize("NFD", one))]
+    assert (marks[0] == marks[1]) is is_same
+    assert marks[0] == marks[2], "however it is composed"
+
+
 async def test_strikes_are_the_account_s_own(world: World) -> None:  # X10: within the account; R23
     await world.launch()
     shop, other = await world.seller("CN"), await world.seller("CN")
@@ -244,6 +274,26 @@ async def test_after_nine_attempts_a_lead_must_unlock(world: World) -> None:  # 
     assert blocked(await shop.admission(room["id"])) == [("ATTEMPTS_EXHAUSTED", "Ana")]
     await world.anchor_row(ana["id"], unlocked_at=world.clock())
     assert blocked(await shop.admission(room["id"])) == [("RESUBMIT", "Ana")], "the gate knows of the unlock"
+    assert (await shop.hand_in_contact(ana["id"]))["status"] == "SUBMITTED"
+
+
+async def test_gate_and_hand_in_agree_on_the_attempts_of_a_person_with_two_rows(world: World) -> None:  # A15, X10
+    await world.launch()
+    shop = await world.seller("CN")
+    ana, anita = await shop.anchor("Ana"), await shop.anchor("Anita")
+    room = await shop.room(picked(ana["id"]), picked(anita["id"]), start=world.tonight())
+    await rejected(world, shop, ana, 5)
+    await rejected(world, shop, anita, 3)
+    assert blocked(await shop.admission(room["id"])) == [("RESUBMIT", "Ana"), ("RESUBMIT", "Anita")]
+    await rejected(world, shop, anita, 1)
+    assert blocked(await shop.admission(room["id"])) == [("ATTEMPTS_EXHAUSTED", "Ana"), ("ATTEMPTS_EXHAUSTED", "Anita")]
+    for anchor in (ana, anita):
+        (error,) = await refused(shop, anchor, COMPLETE)
+        assert error["code"] == "TOO_MANY_ATTEMPTS"
+    await world.anchor_row(ana["id"], unlocked_at=world.clock())
+    assert blocked(await shop.admission(room["id"])) == [("RESUBMIT", "Ana"), ("ATTEMPTS_EXHAUSTED", "Anita")]
+    (error,) = await refused(shop, anita, COMPLETE)
+    assert error["code"] == "TOO_MANY_ATTEMPTS"
     assert (await shop.hand_in_contact(ana["id"]))["status"] == "SUBMITTED"
 
 
@@ -365,6 +415,22 @@ async def test_at_the_account_s_ceiling_the_gate_says_that_no_attempt_is_left(wo
     assert preview["admissionPolicyPreview"]["newlyAdmitted"] == 1
 
 
+async def test_a_lead_who_unlocks_an_anchor_unlocks_the_account_s_ceiling(world: World) -> None:  # X10
+    await world.launch()
+    shop = await world.seller("CN")
+    ana, newcomer = await shop.anchor("Ana"), await shop.anchor("Somebody new")
+    for _ in range(30):
+        await world.attempt(ana["id"], "CONTACT", "REJECTED", findings=UNANSWERED)
+    room = await shop.room(picked(ana["id"]), start=world.tonight())
+    assert blocked(room["admission"]) == [("ATTEMPTS_EXHAUSTED", "Ana")]
+    (error,) = await refused(shop, newcomer, COMPLETE)
+    assert error["code"] == "TOO_MANY_ATTEMPTS"
+    await world.anchor_row(ana["id"], unlocked_at=world.clock())
+    assert blocked(await shop.admission(room["id"])) == [("RESUBMIT", "Ana")]
+    for anchor in (ana, newcomer):
+        assert (await shop.hand_in_contact(anchor["id"]))["status"] == "SUBMITTED"
+
+
 # After a rejection (R37)
 
 
@@ -382,6 +448,14 @@ async def test_what_a_rejection_did_not_name_need_not_be_sent_again(world: World
     assert shown["node"] == {"legalName": "Ana García", "email": "right@example.com", "status": "SUBMITTED"}
     marks = await boss.fetch("SELECT DISTINCT name_fingerprint FROM verifications")
     assert len(marks) == 1, "the person is known again"
+
+
+async def test_what_is_kept_is_of_the_newest_rejection_though_an_approval_counts(world: World) -> None:  # R37, R24
+    shop = await world.seller("CN")
+    ana = await shop.anchor()
+    await world.decide((await shop.hand_in_contact(ana["id"]))["id"], "APPROVED")
+    await world.decide((await shop.hand_in_contact(ana["id"]))["id"], "REJECTED", findings=UNANSWERED)
+    assert (await sent(shop, ana, {"email": "right@example.com"}))["userErrors"] == []
 
 
 async def test_what_it_named_is_required_and_what_is_sent_empty_is_not_kept(world: World) -> None:  # R35, R37

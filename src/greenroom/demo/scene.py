@@ -206,6 +206,8 @@ async def handed_in(
         created_at=now,
         submitted_at=now,
         documents_last_day=last_day,
+        passport_last_day=last_day + timedelta(days=365) if last_day else None,
+        work_last_day=last_day,
         is_under_age=is_under_age,
     )
     if safe and legal_name:

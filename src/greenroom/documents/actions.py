@@ -97,7 +97,7 @@ async def stage_uploads(
     ]
     await data_key_of(tx, anchor, keys=keys)  # there before the first byte comes
     tx.add_all(rows)
-    await record_each(tx, "DOCUMENT_STAGED", rows, by=by, now=now)
+    await record_each(tx, [("DOCUMENT_STAGED", row, {}) for row in rows], by=by, now=now)
     return batch_id
 
 

@@ -1,8 +1,8 @@
 """Checking: hands photos to processes that decode them, and comes back with an answer whatever becomes of these.
 
-A photo costs at most its limits and its own result: whatever its decoder does, crash, starve or never end, the answer is
-a value. `sandbox.py` is the other side. Not concurrent.futures, whose pool is broken for everybody by one worker that dies,
-and can't end a single one that hangs; and no process per photo from here, which would load the decoders each time.
+Whatever a decoder does over a photo, crash, starve or never end, the answer is a value. `sandbox.py` is the other side.
+Not concurrent.futures: one process that dies breaks its pool for all, and one that hangs can't be ended. And no process
+per photo from here, which would load the decoders each time.
 
 CheckingError
 ├── Busy             as many wait as may: come again
@@ -18,8 +18,8 @@ import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -123,9 +123,21 @@ class _Decoder:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._process: Process | None = None
+        self._in_use = asyncio.Lock()
         self._is_closed = False
 
     async def examine(self, content: Content, *, kind: DocumentKind) -> Examined | Unusable:
+        async with self._in_use:
+            return await self._examine(content, kind)
+
+    async def close(self) -> None:
+        self._is_closed = True
+        self._kill()
+        with suppress(TimeoutError):  # a photo that is being fetched may take its time
+            async with asyncio.timeout(END_S), self._in_use:
+                await self._end()
+
+    async def _examine(self, content: Content, kind: DocumentKind) -> Examined | Unusable:
         process = await self._ready()
         is_whole = False
         try:
@@ -148,10 +160,6 @@ class _Decoder:
             raise Closing
         return result
 
-    async def close(self) -> None:
-        self._is_closed = True
-        await self._end()
-
     async def _ready(self) -> Process:
         """Return the process, once it waits for a photo."""
         for _ in range(TRIES):  # one that idled may have been killed meanwhile
@@ -161,7 +169,7 @@ class _Decoder:
             except (_Gone, _Late, _Nonsense, ValueError, TypeError, KeyError):
                 await self._end()
                 continue
-            if self._is_closed:
+            if self._is_closed:  # meanwhile
                 await self._end()
                 raise Closing
             if not is_confined and sys.platform == "linux":
@@ -193,12 +201,13 @@ class _Decoder:
     async def _send(self, process: Process, content: Content, kind: DocumentKind) -> None:
         await self._put(process, kind.encode())
         left = self._limits.photo_bytes_max + 1  # one more shows that it is too much
-        async for piece in _pieces(content):
-            if piece := piece[:left]:
-                await self._put(process, piece)
-                left -= len(piece)
-            if not left:
-                break
+        async with aclosing(_pieces(content)) as pieces:
+            async for piece in pieces:
+                if piece := piece[:left]:
+                    await self._put(process, piece)
+                    left -= len(piece)
+                if not left:
+                    break
         await self._put(process, b"")
 
     async def _put(self, process: Process, piece: bytes | memoryview) -> None:
@@ -216,14 +225,16 @@ class _Decoder:
         log.warning("photo ended its decoder", code=code, fault=fault)
         return fault
 
-    async def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.returncode is None:
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.shield(_buried(process))
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _end(self) -> None:
+        self._kill()
+        process, self._process = self._process, None
+        if process is not None:
+            await asyncio.shield(_buried(process))
 
 
 async def _buried(process: Process) -> None:
@@ -257,10 +268,15 @@ async def _frame(process: Process, bytes_max: int) -> bytes:
     return await process.stdout.readexactly(length)
 
 
-async def _pieces(content: Content) -> AsyncIterator[bytes | memoryview]:
+async def _pieces(content: Content) -> AsyncGenerator[bytes | memoryview, None]:
     if callable(content):
-        async for piece in content():
-            yield piece
+        source = content()
+        try:
+            async for piece in source:
+                yield piece
+        finally:
+            if isinstance(source, AsyncGenerator):  # whatever it reads from is closed now, not when it is collected
+                await source.aclose()
         return
     whole = memoryview(content)  # sliced without a copy
     for at in range(0, len(whole), PIECE_BYTES):

@@ -1,8 +1,8 @@
 """Confinement: what a process that decodes may still ask of the kernel, which is memory, and to use what is open.
 
-Decoders are where a file becomes code that its sender wrote: libheif alone had a dozen such holes closed in 2026. So
-before the first byte of a photo is read, a filter of system calls (seccomp) leaves no way to open a file, reach a network,
-start or signal a process, or raise a limit, for good. On other systems than Linux the limits alone hold.
+Decoders are where a file becomes code that its sender wrote: libheif and libde265 had many such holes closed in 2026.
+So before the first byte of a photo is read, a filter of system calls (seccomp) leaves no way to open a file, reach a
+network, start or signal a process, or raise a limit, for good. On other systems than Linux the limits alone hold.
 """
 
 import ctypes
@@ -88,7 +88,7 @@ def filtered() -> bool:
 
 
 def _program() -> bytes:
-    """Return the filter as the kernel's small machine reads it, each line with how many to skip where true, and false."""
+    """Return the filter as the kernel's small machine reads it; a line has how many to skip where true, and false."""
     column, machine = _MACHINES[platform.machine()]
     numbers = [each[column] for each in _CALLS.values()]
     count = len(numbers)

@@ -1,5 +1,8 @@
-"""Measures: how well a photo shows what is on it, as numbers. Each is taken of a copy of one size, so that a telephone's
-twelve megapixels and the two of a messenger are judged by the same page as a reader sees it."""
+"""Measures: how well a photo shows what is on it, as numbers.
+
+Each is taken of a copy of one size: a telephone's twelve megapixels and a messenger's two are judged as a reader sees
+them, by the page in the frame.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -48,8 +51,8 @@ def _within(image: Image.Image, side: int) -> Image.Image:
 def _sharpness(grey: Image.Image) -> float:
     """Return how strong the finest edges are in the sharpest tenth of the tiles, beyond the noise of the plainest.
 
-    An edge counts by its weaker direction, so that a picture shaken sideways is found blurred; and against the contrast,
-    so that a dim one is not.
+    An edge counts by its weaker direction, so that a picture shaken sideways is found blurred; and against the
+    contrast, so that a dim one is not.
     """
     if min(grey.size) < 3:
         return 0.0

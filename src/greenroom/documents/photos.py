@@ -1,8 +1,8 @@
 """Photos: bytes in; out a clean JPEG and what was measured of it, or the reason why there is none.
 
-Every byte may be hostile, so this runs in a process of its own (checking.py), and reads nothing but what it is given. The
-type is what the first bytes say. The size is read from the header, and decided upon before anything is decoded. Then all
-but the pixels is left behind: the result is encoded from them alone.
+Every byte may be hostile, so this runs in a process of its own (sandbox.py), and reads nothing but what it is given.
+The type is what the first bytes say. The size is read from the header, and decided upon before anything is decoded.
+Then all but the pixels is left behind: the result is encoded from them alone.
 
 Of several pictures in a file the main one counts where the others belong to it, as a telephone's thumbnail, depth or
 brighter version does (JPEG with MPF, HEIC). What moves is refused (WebP, APNG, HEIC sequences): no camera takes a page
@@ -30,7 +30,7 @@ pillow_heif.options.AUX_IMAGES = False
 
 
 def examine(content: bytes, *, kind: DocumentKind, limits: Limits = STANDARD) -> Examined | Unusable:
-    """Decode, clean and measure one upload. Raises nothing that its content can bring about, but may crash or starve."""
+    """Decode, clean and measure one upload. No content makes it raise, but some may make it crash or starve."""
     if not content:
         return Unusable(Fault.EMPTY)
     if len(content) > limits.photo_bytes_max:
@@ -45,6 +45,8 @@ def examine(content: bytes, *, kind: DocumentKind, limits: Limits = STANDARD) ->
         image = _cleaned(header, side_max=limits.kept_side_max_px)
     except MemoryError:
         return Unusable(Fault.TOO_COSTLY)
+    except ImportError:
+        raise  # ours to mend: sandbox.py loads all that is needed before
     except Exception:  # whatever the many parsers raise over damaged input, it means the same
         return Unusable(Fault.BROKEN)
     measures, likeness = measured(image, kind=kind, resolution=max(header.size))

@@ -1,8 +1,8 @@
 """Sandbox: where photos are decoded. `python -m greenroom.documents.sandbox LIMITS`, started by checking.py alone.
 
 It loads the decoders, and then forks for each photo: the fork confines itself, reads one photo from standard input,
-answers and ends. So a photo finds nothing of the one before, its memory is given back whatever a decoder leaks, and what
-stays is a process that never saw a byte of either. It ends with its input, which closes when the server ends.
+answers and ends. So a photo finds nothing of the one before, its memory is given back whatever a decoder leaks, and
+what stays is a process that never saw a byte of either. It ends with its input, which closes when the server ends.
 
     server -> fork   the kind, then the photo in pieces, then an empty piece
     fork -> server   ready; then the answer, then the clean photo, empty where there is none

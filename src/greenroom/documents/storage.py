@@ -24,9 +24,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 READ_BYTES = 256 * 1024  # what `get` yields at a time, but for the last
-WRITE_BYTES = (
-    1024 * 1024
-)  # what a thread writes to the disk at a time: to hand it over costs as much as to write 256 KiB
+WRITE_BYTES = 1024 * 1024  # what a thread writes at a time: handing it over costs as much as writing 256 KiB
 PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part
 SWEPT_AT_ONCE = 500
 DIRECTORY = "documents"
@@ -35,6 +33,7 @@ RETRIES_MAX, RETRY_TIMEOUT = 3, timedelta(seconds=30)
 PAUSE_MAX = timedelta(seconds=30)  # of a service that has begun to answer
 ANSWER_MAX = timedelta(minutes=5)  # until the end of an answer, which a slow reader draws out
 
+Chunk = bytes | bytearray
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
@@ -105,7 +104,7 @@ class Stored:
 class Store(Protocol):
     """Objects by name, each whole or not there. Every method raises StoreUnavailable."""
 
-    async def put(self, name: ObjectName, chunks: AsyncIterable[bytes]) -> int:
+    async def put(self, name: ObjectName, chunks: AsyncIterable[Chunk]) -> int:
         """Store the chunks as one object and return its bytes; once this returns, no crash takes it back.
 
         All or nothing: where `chunks` raises, the caller is cancelled or the process killed, there is no object. What
@@ -191,7 +190,7 @@ class Directory(_Shelf):
             _settle(path)
         super().__init__(LocalStore(self._objects), label=str(path))
 
-    async def put(self, name: ObjectName, chunks: AsyncIterable[bytes]) -> int:
+    async def put(self, name: ObjectName, chunks: AsyncIterable[Chunk]) -> int:
         spare = self._arriving / f"{name.object_id.hex}.{secrets.token_hex(8)}"
         target, stored_bytes = self._objects / str(name), 0
         try:
@@ -247,7 +246,7 @@ class Bucket(_Shelf):
             )
         super().__init__(store, label=url)
 
-    async def put(self, name: ObjectName, chunks: AsyncIterable[bytes]) -> int:
+    async def put(self, name: ObjectName, chunks: AsyncIterable[Chunk]) -> int:
         feed = _Feed(chunks)
         pushing = asyncio.ensure_future(self._push(name, feed))
         try:
@@ -271,7 +270,7 @@ class Bucket(_Shelf):
         return 0  # the bucket's lifecycle rule does it
 
     async def _push(self, name: ObjectName, feed: "_Feed") -> None:
-        first = list[bytes]()
+        first = list[Chunk]()
         async for chunk in feed:
             first.append(chunk)
             if feed.fed_bytes >= PART_BYTES:
@@ -287,15 +286,15 @@ class Bucket(_Shelf):
 class _Feed:
     """Hands chunks on, and can be stopped while it waits for the next."""
 
-    def __init__(self, chunks: AsyncIterable[bytes]) -> None:
-        self._chunks, self._pulling, self._stopped = aiter(chunks), asyncio.Future[bytes](), False
+    def __init__(self, chunks: AsyncIterable[Chunk]) -> None:
+        self._chunks, self._pulling, self._stopped = aiter(chunks), asyncio.Future[Chunk](), False
         self.fed_bytes, self.ended = 0, False
         self.fault: Exception | None = None
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> bytes:
+    async def __anext__(self) -> Chunk:
         if self._stopped:
             raise _Stopped
         self._pulling = asyncio.ensure_future(self._chunks.__anext__())
@@ -336,7 +335,7 @@ async def _gathered(
     yield held
 
 
-async def _joined(first: list[bytes], rest: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+async def _joined(first: list[Chunk], rest: AsyncIterable[Chunk]) -> AsyncIterator[Chunk]:
     while first:
         yield first.pop(0)  # kept no longer than needed
     async for chunk in rest:
@@ -356,7 +355,7 @@ def _faults(store: str, name: ObjectName | None = None) -> Iterator[None]:
         raise StoreUnavailable(store, getattr(error, "strerror", None) or type(error).__name__) from error
 
 
-def _appended(path: Path, chunks: Sequence[bytes]) -> None:
+def _appended(path: Path, chunks: Sequence[Chunk]) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "wb") as file:
         file.writelines(chunks)
 

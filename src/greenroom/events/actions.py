@@ -64,6 +64,10 @@ class Subject:
         return cls(kind, held["account_id"], id, id if kind == "Anchor" else held.get("anchor_id"))
 
 
+Entry = tuple[str, SQLModel, Mapping[str, Any]]
+"""An action, the row that it is about, and the event's detail: codes, ids and instants."""
+
+
 async def record(
     tx: Transaction,
     action: str,
@@ -101,11 +105,13 @@ async def record(
     return Link(seq, link_hash)
 
 
-async def record_each(tx: Transaction, action: str, rows: Sequence[SQLModel], *, by: Actor, now: datetime) -> None:
-    """Append one event about each of an account's rows, in two statements whatever their number."""
-    if not rows:
+async def record_each(tx: Transaction, entries: Sequence[Entry], *, by: Actor, now: datetime) -> None:
+    """Append events of one account in this order, in two statements whatever their number; a lone one in one."""
+    if len(entries) == 1:
+        action, about, detail = entries[0]
+        await record(tx, action, about, by=by, now=now, **detail)
         return
-    events = [told(action, row, by=by, now=now) for row in rows]
+    events = [told(action, about, by=by, now=now, detail=detail) for action, about, detail in entries]
     await tx.flush()
     account_id = events[0]["account_id"]
     first = upsert(EventHead).values(account_id=account_id, seq=0, hash=GENESIS)

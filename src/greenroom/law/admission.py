@@ -10,6 +10,7 @@ from uuid import UUID
 from greenroom.law.attempts import Attempt, Finding, counting, last_used
 from greenroom.law.checks import BASES, GATE, Appearance, Blocker, Question, blocker, cell_of, counting_of, facts_of
 from greenroom.law.policies import InForce, OnRejectWhileLive, Policy
+from greenroom.law.reasons import BLOCKERS
 from greenroom.law.terms import AdmissionBlockerCode, VerificationStatus
 
 __all__ = [
@@ -73,7 +74,8 @@ def admit(question: Question, *, in_force: InForce, now: datetime) -> Admission:
 def blockers_of(question: Question, *, policy: Policy, now: datetime) -> Iterator[Blocker]:
     """Yield all that this policy, enforced, holds against the room: in the order of the cast, then of the gate."""
     if not question.cast:
-        yield Blocker(code=AdmissionBlockerCode.CAST_EMPTY, basis=BASES[AdmissionBlockerCode.CAST_EMPTY])
+        empty = AdmissionBlockerCode.CAST_EMPTY
+        yield Blocker(code=empty, basis=BASES[empty], words=BLOCKERS[empty])
     for appearance in question.cast:
         facts = facts_of(appearance, question=question, policy=policy, now=now)
         yield from (blocker(code, facts) for check in GATE if (code := check(facts)))
@@ -117,13 +119,20 @@ def has_fallen(member: Appearance, *, since: datetime) -> bool:
 
 
 def effect_of(blocker: Blocker, fallen: Set[UUID | None], policy: Policy) -> LiveEffect:
-    """Return what a blocker does: one that hides a refusal behind a new attempt or path does what the refusal did."""
-    hides = blocker.member_id in fallen and blocker.code in UNPROVED
-    return live_effect(AdmissionBlockerCode.RESUBMIT if hides else blocker.code, policy)
+    """Return what a blocker does: one that hides a refusal behind a new attempt or path does what the refusal did.
+
+    What can be submitted again and was refused before the broadcast began is for the next start alone (A14, R32).
+    """
+    if blocker.code not in FALLS:
+        return live_effect(blocker.code, policy)
+    return live_effect(AdmissionBlockerCode.RESUBMIT, policy) if blocker.member_id in fallen else LiveEffect.NONE
 
 
-UNPROVED: Final = frozenset(
+FALLS: Final = frozenset(
     {
+        AdmissionBlockerCode.RESUBMIT,
+        AdmissionBlockerCode.ATTEMPTS_EXHAUSTED,
+        AdmissionBlockerCode.REVOKED,
         AdmissionBlockerCode.NOT_SUBMITTED,
         AdmissionBlockerCode.PATH_CHANGED,
         AdmissionBlockerCode.AWAITING_REVIEW,

@@ -7,7 +7,7 @@ from typing import assert_never
 from uuid import UUID
 
 from greenroom.law.days import day_of, months_after
-from greenroom.law.policies import PerRoom, Policy
+from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, PerRoom, Policy
 from greenroom.law.reasons import REASONS, ForAnchor
 from greenroom.law.terms import FindingCode, RequirementKind, VerificationPath, VerificationStatus
 
@@ -57,12 +57,13 @@ def counting(
     broadcast at `airs_at` while its documents last, and where every room wants a fresh attempt (A9), if handed in
     since `picked_at`. Else a renewed visa would not help until reviewed, against R33.
     """
-    own = [standing(a, policy=policy, now=now) for a in attempts if a.path is path and was_handed_in(a)]
-    covering = [standing(a, policy=policy, now=now) for a in attempts if covers(a, path)]
+    as_they_stand = [standing(a, policy=policy, now=now, airs_at=airs_at) for a in attempts]
+    own = [a for a in as_they_stand if a.path is path and was_handed_in(a)]
+    covering = [a for a in as_they_stand if covers(a, path)]
     if not covering and len(own) < 2:
         return own[0] if own else None  # nearly always: no rival, nothing to weigh
     good = {a.id for a in own + covering if is_good(a, policy=policy, airs_at=airs_at, picked_at=picked_at)}
-    rivals = sorted((a for a in own + covering if a.path is path or a.id in good), key=age, reverse=True)
+    rivals = sorted((a for a in own + covering if a.path is path or a.id in good), key=handed_in_order, reverse=True)
     for attempt in rivals:
         if attempt.id in good:
             return attempt
@@ -75,24 +76,67 @@ def last_used(attempts: Sequence[Attempt], *, policy: Policy, now: datetime) -> 
     """Return the attempt that counts on the path used last; None if nothing was ever handed in."""
     if not (handed_in := [attempt for attempt in attempts if was_handed_in(attempt)]):
         return None
-    return counting(attempts, max(handed_in, key=age).path, policy=policy, now=now)
+    return counting(attempts, max(handed_in, key=handed_in_order).path, policy=policy, now=now)
 
 
-def standing(attempt: Attempt, *, policy: Policy, now: datetime) -> Attempt:
-    """Return the attempt as it stands at `now`: an approval that has run out is EXPIRED before any job says so."""
-    ends_at = validity_end(attempt, policy=policy)
-    if attempt.status is VerificationStatus.APPROVED and ends_at is not None and now >= ends_at:
-        return replace(attempt, status=VerificationStatus.EXPIRED)
-    return attempt
+def newest(attempts: Sequence[Attempt], path: VerificationPath) -> Attempt | None:
+    """Return the newest ever handed in on `path`, whatever counts: what a rejection of it left is kept (R37)."""
+    own = (attempt for attempt in attempts if attempt.path is path and was_handed_in(attempt))
+    return max(own, key=handed_in_order, default=None)
+
+
+def standing(attempt: Attempt, *, policy: Policy, now: datetime, airs_at: datetime | None = None) -> Attempt:
+    """Return the attempt as it stands at `now`: an approval that has run out is EXPIRED before any job says so.
+
+    Its documents are judged by the start, where that is behind: who was good then stays so on air, also once a job
+    wrote EXPIRED (X2). A start that is ahead is for `outlasts` to judge.
+    """
+    if attempt.status not in (VerificationStatus.APPROVED, VerificationStatus.EXPIRED):
+        return attempt
+    refresh_at = refresh_due(attempt, policy=policy)
+    is_stale = refresh_at is not None and now >= refresh_at
+    has_ended = attempt.ends_at is not None and min(now, airs_at or now) >= attempt.ends_at
+    if attempt.status is VerificationStatus.APPROVED:
+        return replace(attempt, status=VerificationStatus.EXPIRED) if is_stale or has_ended else attempt
+    is_by_documents = attempt.ends_at is not None and now >= attempt.ends_at
+    is_good = is_by_documents and not (is_stale or has_ended)
+    return replace(attempt, status=VerificationStatus.APPROVED) if is_good else attempt
 
 
 def validity_end(attempt: Attempt, *, policy: Policy) -> datetime | None:
     """Return the first instant at which this approval admits no more: by its documents or by the refresh (A9)."""
-    ends = [attempt.ends_at] if attempt.ends_at else []
+    ends = (attempt.ends_at, refresh_due(attempt, policy=policy))
+    return min((end for end in ends if end is not None), default=None)
+
+
+def refresh_due(attempt: Attempt, *, policy: Policy) -> datetime | None:
+    """Return when an approval must be refreshed (A9); None where it lasts."""
     approved_at = attempt.decided_at or attempt.submitted_at
-    if policy.freshness_months is not None and approved_at is not None:
-        ends.append(months_after(approved_at, months=policy.freshness_months))
-    return min(ends, default=None)
+    if policy.freshness_months is None or approved_at is None:
+        return None
+    return months_after(approved_at, months=policy.freshness_months)
+
+
+def is_exhausted(handed_in: int, *, account_rejections: int, policy: Policy) -> bool:
+    """Say whether no attempt is left until a lead unlocks: of the person on a path (A15), or of the account (X10)."""
+    return handed_in >= policy.max_attempts or account_rejections >= ACCOUNT_REJECTIONS_MAX
+
+
+def handed_in_by_person(attempt: Attempt, others: Sequence[Attempt]) -> int:
+    """Return how many attempts the person has used on the path of `attempt`, its newest one on this row.
+
+    Those before it were counted when it was handed in; since then the same person can be refused under another row
+    (X10). What a lead unlocked counts for 0.
+    """
+    return attempt.attempts + sum(other.attempts > 0 for other in refused_since(attempt, others))
+
+
+def refused_since(attempt: Attempt, others: Sequence[Attempt]) -> Iterator[Attempt]:
+    """Yield what was rejected on the same path, of the same person's other rows, since this attempt was handed in."""
+    for other in others:
+        is_rejected = other.path is attempt.path and other.status is VerificationStatus.REJECTED
+        if is_rejected and other.decided_at and attempt.submitted_at and other.decided_at > attempt.submitted_at:
+            yield other
 
 
 def is_final(attempt: Attempt) -> bool:
@@ -109,6 +153,8 @@ def has_final_finding(attempt: Attempt) -> bool:
 
 def outlasts(attempt: Attempt, airs_at: datetime) -> bool:
     """Say whether its documents are good for a broadcast at `airs_at`: one on their last day counts (X2)."""
+    if attempt.ends_at is not None and airs_at >= attempt.ends_at:
+        return False
     return attempt.documents_last_day is None or day_of(airs_at) <= attempt.documents_last_day
 
 
@@ -120,14 +166,14 @@ def is_fresh(attempt: Attempt, picked_at: datetime) -> bool:
 def was_handed_in(attempt: Attempt) -> bool:
     """Say whether the attempt can count: a draft or a canceled one never displaces another; a superseded one is out.
 
-    One for another nationality than the anchor's admits nobody, but what was refused stays refused.
+    One for another nationality than the anchor's counts for nothing, ended or not; what was refused stays refused.
     """
     match attempt.status:
         case VerificationStatus.DRAFT | VerificationStatus.CANCELED | VerificationStatus.SUPERSEDED:
             return False
-        case VerificationStatus.SUBMITTED | VerificationStatus.APPROVED:
+        case VerificationStatus.SUBMITTED | VerificationStatus.APPROVED | VerificationStatus.EXPIRED:
             return attempt.is_for_nationality
-        case VerificationStatus.REJECTED | VerificationStatus.EXPIRED | VerificationStatus.REVOKED:
+        case VerificationStatus.REJECTED | VerificationStatus.REVOKED:
             return True
         case _:
             assert_never(attempt.status)
@@ -160,8 +206,12 @@ def concerns_only_itself(attempt: Attempt) -> bool:
             return not is_final(attempt) and bool(attempt.findings) and all(only_itself(attempt.findings))
         case VerificationStatus.REVOKED:
             return False  # an approval taken back: nothing older, passed late, brings it back
-        case _:  # not decided yet, or ended with time: that says nothing of the older one
-            return True
+        case VerificationStatus.SUBMITTED | VerificationStatus.APPROVED | VerificationStatus.EXPIRED:
+            return True  # not decided yet, or ended with time: that says nothing of the older one
+        case VerificationStatus.DRAFT | VerificationStatus.CANCELED | VerificationStatus.SUPERSEDED:
+            raise AssertionError(f"{attempt.status} never counts")
+        case _:
+            assert_never(attempt.status)
 
 
 def only_itself(findings: Sequence[Finding]) -> Iterator[bool]:
@@ -169,7 +219,7 @@ def only_itself(findings: Sequence[Finding]) -> Iterator[bool]:
     return (REASONS[finding.code].concerns_only_itself for finding in findings)
 
 
-def age(attempt: Attempt) -> tuple[datetime, UUID]:
+def handed_in_order(attempt: Attempt) -> tuple[datetime, UUID]:
     """Return what attempts are ordered by: when they were handed in."""
     assert attempt.submitted_at is not None, "handed in, without an instant"
     return attempt.submitted_at, attempt.id

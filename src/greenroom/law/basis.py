@@ -10,7 +10,7 @@ class RuleBasis:
     rule: str
     """Such as R9."""
     lines: tuple[str, ...]
-    """Lines of the announcement, such as L3; `announcement.line` has their text."""
+    """Lines of the announcement, such as L3; `announcement.line` has their text. None where no line says it (X…)."""
     overrides: tuple[str, ...] = ()
     """Lines that read alone would say otherwise; see the reading."""
     reading: str | None = None

@@ -6,10 +6,23 @@ from datetime import datetime
 from typing import Final, assert_never
 from uuid import UUID
 
-from greenroom.law.attempts import Attempt, Finding, counting, has_final_finding, is_final, is_fresh, outlasts
+from greenroom.law.attempts import (
+    Attempt,
+    Finding,
+    counting,
+    handed_in_by_person,
+    has_final_finding,
+    is_exhausted,
+    is_final,
+    is_fresh,
+    outlasts,
+    refresh_due,
+    refused_since,
+)
 from greenroom.law.basis import RuleBasis
 from greenroom.law.paths import Case, Cell, cell_for
-from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, PerRoom, Policy
+from greenroom.law.policies import PerRoom, Policy
+from greenroom.law.reasons import AUTHENTICATE_ANEW, BLOCKERS, Words
 from greenroom.law.terms import (
     AccountKind,
     AdmissionBlockerCode,
@@ -57,6 +70,7 @@ class Blocker:
     anchor_id: UUID | None = None
     cell: int | None = None
     path: VerificationPath | None = None
+    words: Words
     findings: tuple[Finding, ...] = ()
 
 
@@ -111,11 +125,10 @@ def verification(facts: Facts) -> AdmissionBlockerCode | None:
         case VerificationStatus.REJECTED:  # R38
             if is_final(attempt):
                 return None  # the bar's
-            is_exhausted = (
-                attempt.attempts >= facts.policy.max_attempts
-                or facts.question.account_rejections >= ACCOUNT_REJECTIONS_MAX
-            )
-            return AdmissionBlockerCode.ATTEMPTS_EXHAUSTED if is_exhausted else AdmissionBlockerCode.RESUBMIT
+            handed_in = handed_in_by_person(attempt, facts.appearance.others)
+            rejections = facts.question.account_rejections
+            is_over = is_exhausted(handed_in, account_rejections=rejections, policy=facts.policy)
+            return AdmissionBlockerCode.ATTEMPTS_EXHAUSTED if is_over else AdmissionBlockerCode.RESUBMIT
         case VerificationStatus.EXPIRED:
             return AdmissionBlockerCode.EXPIRED
         case VerificationStatus.REVOKED:
@@ -128,32 +141,25 @@ def verification(facts: Facts) -> AdmissionBlockerCode | None:
 
 def is_covered_elsewhere(facts: Facts) -> bool:
     """Say whether the anchor has what another path asks for: then place or nationality, and so the path, changed."""
-    if not facts.appearance.attempts:
+    path, airs_at = facts.cell.path, facts.question.airs_at
+    attempts = [replace(a, is_for_nationality=True) for a in facts.appearance.attempts if a.path is not path]
+    if not attempts:
         return False
-    attempts = [replace(attempt, is_for_nationality=True) for attempt in facts.appearance.attempts]
-    others = (path for path in VerificationPath if path is not facts.cell.path)
-    held = (counting(attempts, path, policy=facts.policy, now=facts.now) for path in others)
+    others = (other for other in VerificationPath if other is not path)
+    held = (counting(attempts, other, policy=facts.policy, now=facts.now, airs_at=airs_at) for other in others)
     valid = (VerificationStatus.SUBMITTED, VerificationStatus.APPROVED)
     return any(attempt.status in valid for attempt in held if attempt)
 
 
 def needs_approval(attempt: Attempt, facts: Facts) -> bool:
-    """Say whether having submitted is not enough: by the policy (A12), or after too many rejections (A15).
+    """Say whether having submitted is not enough: by the policy (A12, A27), or after too many rejections (A15).
 
     Its strikes were counted when it was handed in; since then the same person can be refused under another row (X10).
     """
-    since = sum(
-        other.path is attempt.path and other.status is VerificationStatus.REJECTED and is_later(other, attempt)
-        for other in facts.appearance.others
-    )
-    return not facts.policy.submission_suffices or attempt.strikes + since >= facts.policy.strikes
-
-
-def is_later(decided: Attempt, handed_in: Attempt) -> bool:
-    """Say whether one attempt was decided after the other was handed in."""
-    if decided.decided_at is None or handed_in.submitted_at is None:
-        return False
-    return decided.decided_at > handed_in.submitted_at
+    if attempt.path is VerificationPath.CONTACT and not facts.policy.review_contact:
+        return False  # an approval that never comes is not waited for
+    strikes = attempt.strikes + sum(1 for _ in refused_since(attempt, facts.appearance.others))
+    return not facts.policy.submission_suffices or strikes >= facts.policy.strikes
 
 
 def consent(facts: Facts) -> AdmissionBlockerCode | None:
@@ -173,11 +179,16 @@ def documents(facts: Facts) -> AdmissionBlockerCode | None:
 
 def confirmation(facts: Facts) -> AdmissionBlockerCode | None:
     """Was this anchor picked for this room as it stands now, and handed in afresh if the policy asks (R29, A9)?"""
-    confirmed_at, attempt = facts.appearance.confirmed_at, facts.attempt
-    if confirmed_at is None:
-        return AdmissionBlockerCode.NOT_CONFIRMED
-    is_stale = attempt is not None and not is_fresh(attempt, confirmed_at)
-    return AdmissionBlockerCode.NOT_CONFIRMED if facts.policy.per_room is PerRoom.FRESH and is_stale else None
+    is_confirmed = facts.appearance.confirmed_at is not None and not is_older_than_pick(facts)
+    return None if is_confirmed else AdmissionBlockerCode.NOT_CONFIRMED
+
+
+def is_older_than_pick(facts: Facts) -> bool:
+    """Say whether every room wants a fresh attempt, and this one was handed in before the anchor was picked (A9)."""
+    picked_at, attempt = facts.appearance.confirmed_at, facts.attempt
+    if facts.policy.per_room is not PerRoom.FRESH or picked_at is None or attempt is None:
+        return False
+    return not is_fresh(attempt, picked_at)
 
 
 def bar(facts: Facts) -> AdmissionBlockerCode | None:
@@ -209,20 +220,21 @@ GATE: Final[tuple[Callable[[Facts], AdmissionBlockerCode | None], ...]] = (
 )
 
 
+# Without lines: what the announcement does not say, and the law requires all the same.
 # fmt: off
 BASES: Final = {
     AdmissionBlockerCode.CAST_EMPTY:         RuleBasis("R21", ("L6", "L10")),
     AdmissionBlockerCode.NOT_SUBMITTED:      RuleBasis("R20", ("L6", "L10", "L14")),
-    AdmissionBlockerCode.AWAITING_REVIEW:    RuleBasis("R33", ("L12", "L34"), reading="A12"),
+    AdmissionBlockerCode.AWAITING_REVIEW:    RuleBasis("R32", ("L11", "L33"), overrides=("L12", "L34"), reading="A12"),
     AdmissionBlockerCode.RESUBMIT:           RuleBasis("R38", ("L11", "L12")),
     AdmissionBlockerCode.ATTEMPTS_EXHAUSTED: RuleBasis("R37", ("L12",), reading="A15"),
     AdmissionBlockerCode.EXPIRED:            RuleBasis("R32", ("L11", "L33")),
     AdmissionBlockerCode.REVOKED:            RuleBasis("R36", ("L12", "L34")),
-    AdmissionBlockerCode.CONSENT_WITHDRAWN:  RuleBasis("X1",  ("L11", "L33")),
+    AdmissionBlockerCode.CONSENT_WITHDRAWN:  RuleBasis("X1",  ()),
     AdmissionBlockerCode.DOCUMENT_EXPIRES_BEFORE_BROADCAST: RuleBasis("X2", ("L3", "L8", "L25", "L30")),
     AdmissionBlockerCode.NOT_CONFIRMED:      RuleBasis("R29", ("L6", "L13"), reading="A9"),
-    AdmissionBlockerCode.REJECTED:           RuleBasis("X10", ("L11", "L33"), reading="A14"),
-    AdmissionBlockerCode.UNDER_MINIMUM_AGE:  RuleBasis("X9",  ("L17",)),
+    AdmissionBlockerCode.REJECTED:           RuleBasis("X10", ()),
+    AdmissionBlockerCode.UNDER_MINIMUM_AGE:  RuleBasis("X9",  ()),
 }
 # fmt: on
 
@@ -236,6 +248,7 @@ def blocker(code: AdmissionBlockerCode, facts: Facts) -> Blocker:
         anchor_id=facts.appearance.anchor_id,
         cell=facts.cell.number,
         path=facts.cell.path,
+        words=words_of(code, facts),
         findings=findings_of(code, facts),
     )
 
@@ -244,17 +257,23 @@ def basis_of(code: AdmissionBlockerCode, facts: Facts) -> RuleBasis:
     """Return what a blocker rests on. Of a changed path: the case that applies now."""
     if code is AdmissionBlockerCode.PATH_CHANGED:
         return facts.cell.basis
-    basis = BASES[code]
-    return RuleBasis(basis.rule, basis.lines, reading=reading(code, facts.policy), cell=facts.cell.number)
+    return replace(BASES[code], reading=reading(code, facts), cell=facts.cell.number)
 
 
-def reading(code: AdmissionBlockerCode, policy: Policy) -> str | None:
+def reading(code: AdmissionBlockerCode, facts: Facts) -> str | None:
     """Return the reading behind a blocker: two depend on what the policy asks for."""
-    if code is AdmissionBlockerCode.AWAITING_REVIEW and policy.submission_suffices:
+    if code is AdmissionBlockerCode.AWAITING_REVIEW and facts.policy.submission_suffices:
         return "A15"  # then it is the strikes
-    if code is AdmissionBlockerCode.EXPIRED and policy.freshness_months is not None:
-        return "A9"
+    if code is AdmissionBlockerCode.EXPIRED and facts.attempt:
+        due = refresh_due(facts.attempt, policy=facts.policy)
+        return "A9" if due is not None and facts.now >= due else None  # else its documents ended
     return BASES[code].reading
+
+
+def words_of(code: AdmissionBlockerCode, facts: Facts) -> Words:
+    """Return what is told of a blocker: confirming once more is no remedy where a fresh attempt is wanted (A9)."""
+    is_stale = code is AdmissionBlockerCode.NOT_CONFIRMED and is_older_than_pick(facts)
+    return AUTHENTICATE_ANEW if is_stale else BLOCKERS[code]
 
 
 def findings_of(code: AdmissionBlockerCode, facts: Facts) -> tuple[Finding, ...]:
@@ -264,5 +283,17 @@ def findings_of(code: AdmissionBlockerCode, facts: Facts) -> tuple[Finding, ...]
             return facts.attempt.findings if facts.attempt else ()
         case AdmissionBlockerCode.REJECTED:
             return tuple(finding for attempt in final_ones(facts) for finding in attempt.findings)
-        case _:
+        case (
+            AdmissionBlockerCode.CAST_EMPTY
+            | AdmissionBlockerCode.NOT_SUBMITTED
+            | AdmissionBlockerCode.PATH_CHANGED
+            | AdmissionBlockerCode.AWAITING_REVIEW
+            | AdmissionBlockerCode.EXPIRED
+            | AdmissionBlockerCode.CONSENT_WITHDRAWN
+            | AdmissionBlockerCode.DOCUMENT_EXPIRES_BEFORE_BROADCAST
+            | AdmissionBlockerCode.NOT_CONFIRMED
+            | AdmissionBlockerCode.UNDER_MINIMUM_AGE
+        ):
             return ()
+        case _:
+            assert_never(code)

@@ -16,6 +16,8 @@ from greenroom.law.admission import (
     cell_of,
     counting_of,
 )
+from greenroom.law.basis import RuleBasis
+from greenroom.law.paths import cells
 from greenroom.law.policies import PACKS, InForce, Policy
 from greenroom.law.terms import (
     AdmissionBlockerCode,
@@ -132,6 +134,7 @@ class Entry:
     anchor_id: UUID
     location: BroadcastLocation
     path: VerificationPath
+    cell: int
     attempt_id: UUID | None
     status: VerificationStatus | None
 
@@ -166,6 +169,11 @@ def answered(record: Record) -> Answered:
         tuple(entry(member) for member in record["cast"]),
         tuple(restored(RecordedBlocker, blocker) for blocker in record["would_block"]),
     )
+
+
+def basis_of_path(entry: Entry, *, policy: str) -> RuleBasis:
+    """Return what the path of a recorded member rested on: its cell's lines under that policy, which never changes."""
+    return next(cell.basis for cell in cells(PACKS[policy]) if cell.number == entry.cell)
 
 
 def entry(member: Record) -> Entry:

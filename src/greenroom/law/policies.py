@@ -109,11 +109,13 @@ class InForce:
     revision: int = 1  # what admission records cite: grows with each change of pack or launch
 
     def is_enforced(self, now: datetime) -> bool:
-        """Say whether broadcasts are refused at `now`. The launch instant itself is enforced (R31)."""
-        return self.launch_at is not None and now >= self.launch_at
+        """Say whether broadcasts are refused at `now`: from the launch instant on (R31), never in publicity (R30)."""
+        if self.launch_at is None:
+            return False
+        return now >= max(self.launch_at, self.policy.publicity_until or self.launch_at)
 
     def phase(self, now: datetime) -> PolicyPhase:
-        """Return where the rules stand at `now`; a launch that is reached wins over publicity (R30, R31)."""
+        """Return where the rules stand at `now`; a launch that comes early waits for the end of publicity (R30)."""
         if self.is_enforced(now):
             return PolicyPhase.ENFORCED
         if self.policy.publicity_from is not None and now < self.policy.publicity_from:

@@ -68,7 +68,7 @@ ASKED: Final[Mapping[VerificationPath, tuple[RequirementKind, ...]]] = {
 }
 
 PHOTOS = RuleBasis("R37", ("L3", "L8", "L12", "L25", "L30"))  # photos that do not conform are uploaded again
-DATA = RuleBasis("R37", ("L4", "L5", "L7", "L12", "L18"))
+AGAIN = RuleBasis("R37", ("L12",))  # the same of what is typed, on whatever path
 FACES = RuleBasis("R4", ("L18",))
 WORK = RuleBasis("R5", ("L3", "L8", "L25", "L30"), reading="A21")
 REAL_NAME = RuleBasis("X10", ("L17", "L18"))
@@ -126,7 +126,7 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
         RuleBasis("X2", ("L3", "L8", "L25", "L30")),
     ),
     FindingCode.DOCUMENT_DAMAGED: Reason(
-        Words("证件破损、受潮或被涂改。", "The document is torn, wet or defaced."),
+        Words("证件破损、受潮或污损。", "The document is torn, wet or soiled."),
         DOCUMENT,
         PHOTOS,
     ),
@@ -148,18 +148,18 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
     FindingCode.NAME_MISMATCH: Reason(
         Words("姓名不一致。", "The name differs from the document or from what was given before."),
         (NAME, PASSPORT, TAOBAO),
-        DATA,
+        AGAIN,
     ),
     FindingCode.NATIONALITY_MISMATCH: Reason(
         Words("国籍不一致。", "The nationality differs from the document or from what was given before."),
         (NATIONALITY, PASSPORT, TAOBAO),
-        DATA,
+        AGAIN,
         concerns_only_itself=False,  # the path itself rests on the nationality
     ),
     FindingCode.DATE_OF_BIRTH_MISMATCH: Reason(
         Words("出生日期不一致。", "The date of birth differs between items."),
         (BORN, PASSPORT, TAOBAO),
-        PHOTOS,
+        AGAIN,
     ),
     FindingCode.PASSPORT_VISA_MISMATCH: Reason(
         Words("签证与护照不匹配。", "The visa belongs to another passport."),
@@ -195,13 +195,13 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
     FindingCode.OTHER: Reason(
         Words("其他原因，请查看说明。", "Another reason: see the message."),
         (TAOBAO, PASSPORT, NAME),
-        RuleBasis("R37", ("L12",)),
+        AGAIN,
         concerns_only_itself=False,  # what the reviewer meant is not known here
     ),
     FindingCode.UNDER_MINIMUM_AGE: Reason(
         Words("未达到最低年龄，不能出镜直播。", "Too young to appear in a live broadcast."),
         (BORN, TAOBAO, NAME),
-        RuleBasis("X9", ("L17",)),
+        RuleBasis("X9", ()),
         is_final=True,
         concerns_only_itself=False,
     ),
@@ -222,7 +222,7 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
     FindingCode.BLOCKLISTED_PERSON: Reason(
         Words("该主播已被禁止开播。", "This person is barred from broadcasting."),
         (NAME, TAOBAO),
-        REAL_NAME,
+        RuleBasis("X10", ()),
         is_final=True,
         concerns_only_itself=False,
     ),
@@ -269,6 +269,12 @@ BLOCKERS: Final[Mapping[AdmissionBlockerCode, Words]] = {
         "该主播未达到最低年龄，不能出镜。", "This anchor is under the minimum age."
     ),
 }
+
+# Of NOT_CONFIRMED where every room wants an attempt of its own (A9, FRESH).
+AUTHENTICATE_ANEW: Final = Words(
+    "每场直播均需重新认证，请为本场直播重新提交实名认证。",
+    "Every room asks for an attempt of its own: authenticate anew for this room.",
+)
 
 REQUIREMENTS: Final[Mapping[RequirementKind, Words]] = {
     CONSENT: Words("同意隐私声明", "Agreement to the privacy notice"),

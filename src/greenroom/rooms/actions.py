@@ -3,7 +3,7 @@
 Locks, always in this order: the room, the anchors of its cast by id, the account, the policy, the log's head.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,14 +18,19 @@ from greenroom.anchors.actions import locked
 from greenroom.anchors.tables import Anchor
 from greenroom.db import Read, Transaction
 from greenroom.errors import (
+    CANNOT_CANCEL,
+    CANNOT_END,
+    CANNOT_GO_LIVE,
+    CANNOT_RENEW,
     CAST_REPEATS,
     CAST_TOO_LARGE,
     CUT,
     JOIN_REFUSED,
-    ROOM_IS,
+    ROOM_OVER,
     START_FAR,
     START_FIXED,
     START_PAST,
+    InsteadOf,
     InvalidState,
     NotAdmitted,
     NotFound,
@@ -36,13 +41,13 @@ from greenroom.errors import (
     Stale,
     invalid,
 )
-from greenroom.events.actions import Subject, digest, record
+from greenroom.events.actions import Subject, digest, record, record_each
 from greenroom.inforce import in_force
 from greenroom.law.admission import LiveEffect
 from greenroom.law.evidence import freeze
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW
 from greenroom.law.terms import EndReason, LiveRoomStatus
-from greenroom.rooms.cast import CAST_SIZE_MAX, Confirmation, Pick, member, members_of, picked, recast, record_new
+from greenroom.rooms.cast import CAST_SIZE_MAX, Confirmation, Pick, member, members_of, newly_added, picked, recast
 from greenroom.rooms.gate import CAST, CAST_LOCKED, Verdict, by_anchor, judge
 from greenroom.rooms.reads import ACCOUNT, ACCOUNT_LOCKED, NEWEST_RECORD
 from greenroom.rooms.tables import AdmissionRecord, CastMember, LiveRoom
@@ -53,12 +58,10 @@ TITLE_LENGTH_MAX = 120
 AHEAD_MAX = timedelta(days=366)
 ROOM, TITLE, START = ("input", "liveRoomId"), ("input", "title"), ("input", "scheduledStartAt")
 MEMBERS_AT = ("input", "members")
-SCHEDULED, LIVE, ENDED, CANCELED = (
-    LiveRoomStatus.SCHEDULED,
-    LiveRoomStatus.LIVE,
-    LiveRoomStatus.ENDED,
-    LiveRoomStatus.CANCELED,
-)
+LIVE, ENDED, CANCELED = LiveRoomStatus.LIVE, LiveRoomStatus.ENDED, LiveRoomStatus.CANCELED
+
+
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +92,13 @@ async def create_room(
     if problems := [*problems, *of_cast]:
         return Refused(tuple(problems))
     room = LiveRoom(account_id=account_id, id=id, title=title, scheduled_start_at=scheduled_start_at, created_at=now)
+    places = enumerate(zip(picks, anchors, strict=True))
+    members = [member(room, anchor, pick.location, position=position, now=now) for position, (pick, anchor) in places]
     tx.add(room)
-    await tx.flush()
-    for position, (pick, anchor) in enumerate(zip(picks, anchors, strict=True)):
-        tx.add(member(room, anchor, pick.location, position=position, now=now))
-    await record_new(tx, picks, anchors, by=by, now=now)
-    await record(tx, "LIVE_ROOM_CREATED", room, by=by, now=now, cast=[str(a.id) for a in anchors])
+    await tx.flush()  # room and anchors before the members that name them
+    tx.add_all(members)
+    created = ("LIVE_ROOM_CREATED", room, {"cast": [str(a.id) for a in anchors]})
+    await record_each(tx, [*newly_added(picks, anchors), created], by=by, now=now)
     return id
 
 
@@ -115,12 +119,13 @@ async def update_room(
     expected_version: int | None,
     by: Actor,
     now: datetime,
+    clock: Clock,
 ) -> UUID | Refused:
     """Change title, start or cast; what is None stays. What it undoes of confirmations is A10.
 
     While live the start stands, and a cast that someone joins passes the gate as a start does (A17).
     """
-    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED, LIVE))
+    room = await open_room(tx, key, expected_version=expected_version, unless=ROOM_OVER)
     if isinstance(room, Refused):
         return room
     new_title, problems = (room.title, []) if title is None else one_line(title, at=TITLE, most=TITLE_LENGTH_MAX)
@@ -140,13 +145,13 @@ async def update_room(
     elif start_changed:
         for m in members.values():
             m.confirmed_at = None
-    verdict = await ask(tx, room, now=now, at=("input", "cast")) if room.status is LIVE and needs_gate else None
+    verdict = await ask(tx, room, clock=clock, at=("input", "cast")) if room.status is LIVE and needs_gate else None
     if isinstance(verdict, Refused):
         return verdict
-    await record_new(tx, picks or (), anchors, by=by, now=now)
     cast = [str(a.id) for a in anchors] if picks is not None else None
-    await record(tx, "LIVE_ROOM_CHANGED", room, by=by, now=now, is_start_changed=start_changed, cast=cast)
-    if verdict:
+    changed = ("LIVE_ROOM_CHANGED", room, {"is_start_changed": start_changed, "cast": cast})
+    await record_each(tx, [*newly_added(picks or (), anchors), changed], by=by, now=now)
+    if verdict and anchors:  # nobody joins a cast that is emptied
         await admit_on_record(tx, verdict, "LIVE_ROOM_JOINED", by=by)
     return room.id
 
@@ -159,12 +164,13 @@ async def confirm_cast(
     expected_version: int | None,
     by: Actor,
     now: datetime,
+    clock: Clock,
 ) -> UUID | Refused:
     """Confirm members again after start or place changed (A10), several at once.
 
     Who moves while live passes the gate of their new place (A17).
     """
-    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED, LIVE))
+    room = await open_room(tx, key, expected_version=expected_version, unless=ROOM_OVER)
     if isinstance(room, Refused):
         return room
     if not confirmations:
@@ -187,7 +193,7 @@ async def confirm_cast(
     if problems:
         return Refused(tuple(problems))
     room.version += 1
-    verdict = await ask(tx, room, now=now, at=MEMBERS_AT) if room.status is LIVE and has_moved else None
+    verdict = await ask(tx, room, clock=clock, at=MEMBERS_AT) if room.status is LIVE and has_moved else None
     if isinstance(verdict, Refused):
         return verdict
     await record(tx, "CAST_CONFIRMED", room, by=by, now=now, members=[str(c.member.id) for c in confirmations])
@@ -200,7 +206,7 @@ async def cancel_room(
     tx: Transaction, key: Key, *, expected_version: int | None, by: Actor, now: datetime
 ) -> UUID | Refused:
     """Withdraw a room that has not begun."""
-    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED,))
+    room = await open_room(tx, key, expected_version=expected_version, unless=CANNOT_CANCEL)
     if isinstance(room, Refused):
         return room
     room.status, room.version = CANCELED, room.version + 1
@@ -209,22 +215,22 @@ async def cancel_room(
 
 
 async def go_live(
-    tx: Transaction, key: Key, *, expected_version: int | None, by: Actor, now: datetime
+    tx: Transaction, key: Key, *, expected_version: int | None, by: Actor, clock: Clock
 ) -> Went | Refused:
     """Put a room on air if the law admits its cast, and freeze the answer. Of many at once, one succeeds (R32, A28)."""
-    room = await open_room(tx, key, expected_version=expected_version, states=(SCHEDULED,))
+    room = await open_room(tx, key, expected_version=expected_version, unless=CANNOT_GO_LIVE)
     if isinstance(room, Refused):
         return room
-    verdict = await ask(tx, room, now=now, at=ROOM)
+    verdict = await ask(tx, room, clock=clock, at=ROOM)
     if isinstance(verdict, Refused):
         return verdict
-    room.status, room.started_at, room.version = LIVE, now, room.version + 1
+    room.status, room.started_at, room.version = LIVE, verdict.now, room.version + 1
     return Went(verdict, await admit_on_record(tx, verdict, "LIVE_ROOM_STARTED", by=by))
 
 
-async def ask(tx: Transaction, room: LiveRoom, *, now: datetime, at: Path) -> Verdict | Refused:
+async def ask(tx: Transaction, room: LiveRoom, *, clock: Clock, at: Path) -> Verdict | Refused:
     """Ask the law whether the room may start, or be joined, now."""
-    verdict = await judged(tx, room, CAST_LOCKED, ACCOUNT_LOCKED, now=now)
+    verdict = await judged(tx, room, CAST_LOCKED, ACCOUNT_LOCKED, clock=clock)
     if verdict.is_admitted:
         return verdict
     if room.status is LIVE:
@@ -232,14 +238,15 @@ async def ask(tx: Transaction, room: LiveRoom, *, now: datetime, at: Path) -> Ve
     return Refused.of(NotAdmitted(at, verdict=verdict))
 
 
-async def judged(tx: Transaction, room: LiveRoom, cast: Read, account: Read, *, now: datetime) -> Verdict:
+async def judged(tx: Transaction, room: LiveRoom, cast: Read, account: Read, *, clock: Clock) -> Verdict:
     """Ask the law. `CAST_LOCKED` locks everyone in the cast, so that a decision about one of them waits its turn."""
     members = await tx.rows(cast, account_id=room.account_id, room_ids=[room.id])
     (owner,) = await tx.rows(account, account_id=room.account_id)
+    policy = await in_force(tx, is_held=account is ACCOUNT_LOCKED)
+    now = clock()  # once all is locked: what was waited for may have passed a launch (R31)
     since = now - ACCOUNT_REJECTIONS_WINDOW
     ids = [m["id"] for m in members]
     attempts = by_anchor(await tx.rows(GATE_CANDIDATES, account_id=room.account_id, anchor_ids=ids, since=since))
-    policy = await in_force(tx, is_held=account is ACCOUNT_LOCKED)
     airs_at = room.started_at or now
     return judge(room.model_dump(), owner, members, attempts, in_force=policy, now=now, airs_at=airs_at)
 
@@ -274,10 +281,10 @@ async def renew_ticket(tx: Transaction, key: Key, *, now: datetime) -> UUID | Re
 
     Locks nothing, as it changes nothing: a decision just behind it shows at the next ticket, in minutes.
     """
-    room = await open_room(tx, key, expected_version=None, states=(LIVE,), lock=False)
+    room = await open_room(tx, key, expected_version=None, unless=CANNOT_RENEW, lock=False)
     if isinstance(room, Refused):
         return room
-    verdict = await judged(tx, room, CAST, ACCOUNT, now=now)
+    verdict = await judged(tx, room, CAST, ACCOUNT, clock=lambda: now)
     if verdict.live_effect is LiveEffect.CUT:
         return Refused.of(NotAdmitted(ROOM, verdict=verdict, sentence=CUT))
     record_id: UUID = (await tx.rows(NEWEST_RECORD, account_id=room.account_id, room_id=room.id))[0]["id"]
@@ -288,7 +295,7 @@ async def end_room(
     tx: Transaction, key: Key, *, expected_version: int | None, by: Actor, now: datetime
 ) -> UUID | Refused:
     """End a broadcast: its owner, the media server or staff."""
-    room = await open_room(tx, key, expected_version=expected_version, states=(LIVE,))
+    room = await open_room(tx, key, expected_version=expected_version, unless=CANNOT_END)
     if isinstance(room, Refused):
         return room
     room.status, room.ended_at, room.version = ENDED, now, room.version + 1
@@ -299,14 +306,14 @@ async def end_room(
 
 
 async def open_room(
-    tx: Transaction, key: Key, *, expected_version: int | None, states: tuple[LiveRoomStatus, ...], lock: bool = True
+    tx: Transaction, key: Key, *, expected_version: int | None, unless: InsteadOf, lock: bool = True
 ) -> LiveRoom | Refused:
-    """Return a room, locked, if it stands as the caller believes and as the verb needs it."""
+    """Return a room, locked, if it stands as the caller believes and in no state that the verb refuses."""
     room = await own(tx, LiveRoom, key, at=ROOM, lock=lock)
     if isinstance(room, Refused):
         return room
-    if room.status not in states:
-        return Refused.of(InvalidState(ROOM, sentence=ROOM_IS[room.status]))
+    if sentence := unless.get(room.status):
+        return Refused.of(InvalidState(ROOM, sentence=sentence))
     if expected_version not in (None, room.version):
         return Refused.of(Stale(("input", "expectedVersion"), current_version=room.version))
     return room

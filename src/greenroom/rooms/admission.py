@@ -13,7 +13,7 @@ from greenroom.db import Record
 from greenroom.errors import NotAdmitted, Problem, UserErrorCode
 from greenroom.graph import Node, RuleBasis, batch_of, global_id, home
 from greenroom.law.admission import Blocker
-from greenroom.law.evidence import answered
+from greenroom.law.evidence import answered, basis_of_path
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW
 from greenroom.law.reasons import BLOCKERS
 from greenroom.law.terms import (
@@ -108,7 +108,7 @@ class Admission:
     evaluated_at: Instant
     """When it was computed."""
     is_admitted: bool
-    """The answer under the policy in force."""
+    """The answer under the policy in force; of a room that ended or was canceled, as if it were still to come."""
     is_admitted_if_enforced: bool
     """The answer if the policy were enforced; differs before the launch."""
     verdict: strawberry.Private[Verdict]
@@ -244,6 +244,8 @@ class RecordedBlocker:
 class AdmissionRecordEntry:
     """One anchor of an admission record."""
 
+    basis: RuleBasis
+    """The rule that decided the path, with the lines of the announcement."""
     location: BroadcastLocation
     """Where the anchor stood."""
     path: VerificationPath
@@ -296,6 +298,7 @@ class AdmissionRecord(Node):
             chain_hash=row["chain_hash"].hex(),
             entries=[
                 AdmissionRecordEntry(
+                    basis=RuleBasis.of(basis_of_path(entry, policy=answer.policy)),
                     location=entry.location,
                     path=entry.path,
                     status=entry.status,

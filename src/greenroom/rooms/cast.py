@@ -9,12 +9,12 @@ from sqlalchemy import delete
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
-from greenroom.access import Actor, Key
+from greenroom.access import Key
 from greenroom.anchors.actions import NewAnchor, drawn, locked
 from greenroom.anchors.tables import Anchor
 from greenroom.db import Transaction
 from greenroom.errors import CAST_REPEATS, CAST_TOO_LARGE, NotFound, Path, Problem, invalid
-from greenroom.events.actions import record_each
+from greenroom.events.actions import Entry
 from greenroom.law.confirmation import confirmation_after
 from greenroom.law.terms import BroadcastLocation
 from greenroom.rooms.tables import CastMember, LiveRoom
@@ -88,12 +88,10 @@ def taken(
     return found, []
 
 
-async def record_new(
-    tx: Transaction, picks: Sequence[Pick], anchors: Sequence[Anchor], *, by: Actor, now: datetime
-) -> None:
-    """Leave the event of each anchor that a cast added to the roster."""
-    new = [anchor for pick, anchor in zip(picks, anchors, strict=True) if isinstance(pick.anchor, NewAnchor)]
-    await record_each(tx, "ANCHOR_CREATED", new, by=by, now=now)
+def newly_added(picks: Sequence[Pick], anchors: Sequence[Anchor]) -> list[Entry]:
+    """Return what the log says of the anchors that a cast added to the roster."""
+    together = zip(picks, anchors, strict=True)
+    return [("ANCHOR_CREATED", anchor, {}) for pick, anchor in together if isinstance(pick.anchor, NewAnchor)]
 
 
 async def recast(
@@ -111,11 +109,10 @@ async def recast(
     Says whether a broadcast that runs must pass the gate again: someone joined or moved, or nobody is left (A17).
     """
     await dismiss(tx, [m for m in members.values() if m.anchor_id not in {a.id for a in anchors}])
-    await tx.flush()  # a new anchor before the member that names it
-    needs_gate = not anchors
+    needs_gate, joining = not anchors, list[CastMember]()
     for position, (pick, anchor) in enumerate(zip(picks, anchors, strict=True)):
         if (kept := members.get(anchor.id)) is None:
-            tx.add(member(room, anchor, pick.location, position=position, now=now))
+            joining.append(member(room, anchor, pick.location, position=position, now=now))
             needs_gate = True
             continue
         place_changed = kept.location is not pick.location
@@ -130,6 +127,8 @@ async def recast(
         kept.location, kept.position = pick.location, position
         if place_changed:
             anchor.last_location, needs_gate = pick.location, True
+    await tx.flush()  # a new anchor before the member that names it
+    tx.add_all(joining)
     return needs_gate
 
 

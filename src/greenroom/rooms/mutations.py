@@ -264,6 +264,7 @@ class RoomMutations:
                 expected_version=given(input.expected_version),
                 by=context.actor,
                 now=context.now,
+                clock=context.clock,
             ),
             account_id=key.account_id,
         )
@@ -297,6 +298,7 @@ class RoomMutations:
                 expected_version=given(input.expected_version),
                 by=context.actor,
                 now=context.now,
+                clock=context.clock,
             ),
             account_id=key.account_id,
         )
@@ -308,7 +310,7 @@ class RoomMutations:
         context, key = info.context, key_of("LiveRoom", input.live_room_id)
         outcome = await context.perform(
             lambda tx: actions.go_live(
-                tx, key, expected_version=given(input.expected_version), by=context.actor, now=context.now
+                tx, key, expected_version=given(input.expected_version), by=context.actor, clock=context.clock
             ),
             account_id=key.account_id,
             once=Once.of(input.idempotency_key, ["liveRoomGoLive", strawberry.asdict(input)], key.id),

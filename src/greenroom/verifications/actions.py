@@ -1,5 +1,6 @@
 """What can be done with a verification: handed in, withdrawn."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,10 +32,10 @@ from greenroom.errors import (
 from greenroom.events.actions import Subject, record
 from greenroom.inforce import in_force
 from greenroom.law import lifecycle
-from greenroom.law.attempts import counting
+from greenroom.law.attempts import is_exhausted, newest
 from greenroom.law.days import end_of
 from greenroom.law.paths import cell_for
-from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, ACCOUNT_REJECTIONS_WINDOW, Policy
+from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW, Policy
 from greenroom.law.requirements import items
 from greenroom.law.terms import (
     BroadcastLocation,
@@ -46,8 +47,8 @@ from greenroom.law.terms import (
     VerificationPath,
     VerificationStatus,
 )
-from greenroom.sealing import KeyWrapping, Pepper, Seal
-from greenroom.text import country, email_address, folded, one_line
+from greenroom.sealing import KeyWrapping, Pepper, Seal, normal
+from greenroom.text import country, email_address, one_line
 from greenroom.verifications.papers import AT as PAPERS
 from greenroom.verifications.papers import Papers, PassportVisaEvidence, read_papers
 from greenroom.verifications.reads import ATTACHED, CANDIDATES, PAST, attempt_of, case_of
@@ -138,7 +139,7 @@ async def submit(
     if problem := off_path(account, anchor, begun.location, evidence.path, policy):
         return Refused.of(problem)
     had_agreed = has_agreed(anchor, policy)
-    kept = await accepted(tx, anchor, evidence.path, policy=policy, now=now) if evidence.is_partial else NOTHING_KEPT
+    kept = await accepted(tx, anchor, evidence.path, policy=policy) if evidence.is_partial else NOTHING_KEPT
     taken, problems = await read_evidence(tx, evidence, anchor, kept, policy=policy, now=now)
     if problem := consented(anchor, consent_version, policy=policy, now=now):
         problems = [problem, *problems]
@@ -185,7 +186,24 @@ async def read_evidence(
 
 def name_mark(pepper: Pepper, account_id: UUID, legal_name: str, nationality: str) -> bytes:
     """Return the mark of a name with its nationality; no other account's comes out the same."""
-    return pepper.fingerprint("name", str(account_id), folded(legal_name), nationality)
+    return pepper.fingerprint("name", str(account_id), identifying(legal_name), nationality)
+
+
+def identifying(legal_name: str) -> str:
+    """Return a name as it tells people apart (X10): without case, spaces and accents.
+
+    An accent is a mark on a Latin or Greek letter, and on a Cyrillic one what makes no letter of its own (й is one).
+    Elsewhere marks are letters: กุ้ง is not กง, and かわだ not かわた.
+    """
+    kept, is_on_accented = list[str](), False
+    for character in normal(legal_name):
+        if unicodedata.category(character).startswith("M"):
+            kept += [] if is_on_accented else [character]
+            continue
+        script = unicodedata.name(character, "").partition(" ")[0]
+        is_on_accented = script in ("LATIN", "GREEK", "CYRILLIC")
+        kept.append(unicodedata.normalize("NFD", character)[0] if script in ("LATIN", "GREEK") else character)
+    return "".join(kept)
 
 
 def passport_mark(pepper: Pepper, number: str, issuer: str) -> bytes:
@@ -218,7 +236,7 @@ def exhausted(past: Record, policy: Policy) -> Problem | None:
     at = ("input", "anchorId")
     if past["finals"]:
         return InvalidState(at, sentence=REJECTED_FOR_GOOD)
-    is_over = past["attempts"] >= policy.max_attempts or past["account_rejections"] >= ACCOUNT_REJECTIONS_MAX
+    is_over = is_exhausted(past["attempts"], account_rejections=past["account_rejections"], policy=policy)
     return TooManyAttempts(at) if is_over else None
 
 
@@ -331,16 +349,16 @@ async def photos_of(tx: Transaction, anchor: Anchor, ids: Sequence[UUID]) -> dic
     return {row.id: row for row in found}
 
 
-async def accepted(tx: Transaction, anchor: Anchor, path: VerificationPath, *, policy: Policy, now: datetime) -> Kept:
-    """Return what the attempt that counts leaves to the next one, where it was rejected and can be submitted again."""
+async def accepted(tx: Transaction, anchor: Anchor, path: VerificationPath, *, policy: Policy) -> Kept:
+    """Return what the newest attempt handed in leaves to the next one, where it was rejected, whatever else counts."""
     rows = await tx.rows(CANDIDATES, account_id=anchor.account_id, anchor_ids=[anchor.id])
-    counted = counting([attempt_of(row) for row in rows], path, policy=policy, now=now)
-    if counted is None or counted.status is not VerificationStatus.REJECTED or not counted.is_for_nationality:
+    last = newest([attempt_of(row) for row in rows], path)
+    if last is None or last.status is not VerificationStatus.REJECTED or not last.is_for_nationality:
         return NOTHING_KEPT
-    found = await tx.get(Verification, (anchor.account_id, counted.id))
-    if found is None or found.path is not path or found.data_state is not DataState.ACTIVE:
+    found = await tx.get(Verification, (anchor.account_id, last.id))
+    if found is None or found.data_state is not DataState.ACTIVE:
         return NOTHING_KEPT
-    listed = items(path, policy=policy, attempt=counted)
+    listed = items(path, policy=policy, attempt=last)
     return Kept(frozenset(item.kind for item in listed if item.status is RequirementStatus.ACCEPTED), found)
 
 

@@ -28,7 +28,7 @@ from greenroom.law.terms import (
 from greenroom.paging import Listing
 from greenroom.scalars import URL, Day, EmailAddress, Instant
 from greenroom.sealing import Seal, context_of
-from greenroom.text import countries, pattern
+from greenroom.text import country, pattern
 from greenroom.verifications import reads
 from greenroom.verifications.reads import attempt_of, case_of, findings_of
 from greenroom.verifications.requirements import ReviewFinding, VerificationRequirement, requirement_shown
@@ -338,10 +338,9 @@ class VerificationQueries:
         if account is None or (isinstance(anchor, Key) and anchor.account_id != account.row["account_id"]):
             return None
         if isinstance(anchor, NewAnchor):
-            nationality = anchor.nationality.strip().upper()
-            if nationality not in countries():
-                message = "国家/地区代码无效。" if context.language == "zh" else "This is no country code."
-                raise bad_argument("input.anchor.new.nationality", message)
+            nationality, problems = country(anchor.nationality, at=())
+            for problem in problems:
+                raise bad_argument("input.anchor.new.nationality", problem.said(context.language))
             cell = cell_for(case_of(account.row, nationality, input.location, policy), policy=policy)
             return requirement_shown(cell.basis, cell.path, attempt=None, has_consent=False, **now)
         found = await home("anchors").load(info, anchor)

@@ -118,7 +118,9 @@ PAST = Read(
             WHERE f.account_id = own.account_id AND f.verification_id = own.id AND found ->> 'code' = ANY (:final_codes)
         ))::int AS finals,
         (SELECT count(*)::int FROM verifications r
-         WHERE r.account_id = :account_id AND r.status = 'REJECTED' AND r.decided_at > :since) AS account_rejections,
+         WHERE r.account_id = :account_id AND r.status = 'REJECTED' AND r.decided_at > greatest(:since, (
+            SELECT max(u.unlocked_at) FROM anchors u WHERE u.account_id = :account_id
+         ))) AS account_rejections,
         (SELECT w.id FROM verifications w WHERE w.account_id = :account_id AND w.anchor_id = :anchor_id
          AND w.path = :path AND w.status = 'SUBMITTED') AS waiting
     FROM own
@@ -216,14 +218,20 @@ def gate_candidates(*, of_account: bool = True) -> Any:
 
 
 def account_rejections(anchors: Any) -> Any:
-    """How many attempts of an account were rejected in the days that its ceiling looks back (X10)."""
-    counted = aliased(Verification)
+    """How many attempts of an account were rejected in the days that its ceiling looks back (X10).
+
+    A lead who unlocks one of its anchors has looked at the account: what was rejected before counts no more.
+    """
+    counted, unlocked = aliased(Verification), aliased(Anchor)
+    unlocked_at = (
+        select(func.max(unlocked.unlocked_at)).where(col(unlocked.account_id) == anchors.c.account_id).scalar_subquery()
+    )
     return (
         select(func.count())
         .where(
             col(counted.account_id) == anchors.c.account_id,
             col(counted.status) == REJECTED,
-            col(counted.decided_at) > bindparam("since", type_=INSTANT),
+            col(counted.decided_at) > func.greatest(bindparam("since", type_=INSTANT), unlocked_at),
         )
         .scalar_subquery()
     )
