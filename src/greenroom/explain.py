@@ -95,7 +95,8 @@ def grounds(basis: RuleBasis) -> str:
     """Return a basis in short, such as "R15 · L18 · A3 over L27"."""
     overridden = f" · {basis.reading} over {', '.join(basis.overrides)}" if basis.overrides else ""
     reading = f" · {basis.reading}" if basis.reading and not basis.overrides else ""
-    return f"{basis.rule} · {', '.join(basis.lines)}{overridden}{reading}"
+    lines = f" · {', '.join(basis.lines)}" if basis.lines else ""
+    return f"{basis.rule}{lines}{overridden}{reading}"
 
 
 def cell_data(cell: Cell, *, policy: Policy, language: Language) -> dict[str, Any]:

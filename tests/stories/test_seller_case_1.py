@@ -50,7 +50,7 @@ async def test_contact_data_do_not_stand_in_for_the_app(world: World) -> None:  
         evidence={"contact": contact},
     )
     assert codes_at(errors) == {("WRONG_PATH", "input.evidence.contact")}
-    assert "TAOBAO_APP" in errors[0]["message"]
+    assert "the Taobao app" in errors[0]["message"]
     assert blocked(await shop.admission(room["id"])) == [("NOT_SUBMITTED", "李娜")]
 
 

@@ -15,7 +15,6 @@ from greenroom.graph import Node, RuleBasis, batch_of, global_id, home
 from greenroom.law.admission import Blocker
 from greenroom.law.evidence import answered, basis_of_path
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW
-from greenroom.law.reasons import BLOCKERS
 from greenroom.law.terms import (
     AdmissionBlockerCode,
     BroadcastLocation,
@@ -81,7 +80,7 @@ class AdmissionBlocker:
         return cls(
             code=blocker.code,
             basis=RuleBasis.of(blocker.basis),
-            message=BLOCKERS[blocker.code].said_in(language),
+            message=blocker.words.said_in(language),
             member=CastMember.of(member_of(verdict, blocker.member_id), verdict) if blocker.member_id else None,
         )
 
