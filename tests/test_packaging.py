@@ -156,7 +156,7 @@ def test_compose_gives_a_production_setting_all_that_it_needs(monkeypatch: pytes
     ours = {name.removeprefix("GREENROOM_").lower() for name in environment if name != "PGPASSWORD"}  # the driver's
     assert ours <= set(Settings.model_fields)
     for name, value in environment.items():
-        monkeypatch.setenv(name, re.sub(r"\$\{\w+:\?\}", "given", value))
+        monkeypatch.setenv(name, re.sub(r"\$\{\w+:\?\}", "https://given", value))
     settings = Settings()
     assert not settings.is_demo
     assert settings.missing() == []

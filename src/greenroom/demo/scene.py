@@ -166,7 +166,7 @@ class Scene:
 
     async def on_air(self, room: Key) -> Key:
         """Start a broadcast, through the gate."""
-        await self.do(go_live, room, expected_version=None)
+        await self.do(started, room)
         return room
 
     async def off_air(self, room: Key) -> None:
@@ -255,3 +255,8 @@ async def withdrawn(tx: Transaction, key: Key, *, by: Actor, now: datetime) -> N
     anchor = (await tx.exec(select(Anchor).where(Anchor.account_id == key.account_id, Anchor.id == key.id))).one()
     anchor.consent_withdrawn_at, anchor.version = now, anchor.version + 1
     await record(tx, "CONSENT_WITHDRAWN", anchor, by=by, now=now)
+
+
+async def started(tx: Transaction, room: Key, *, by: Actor, now: datetime) -> Any:
+    """Go live in the scene's present."""
+    return await go_live(tx, room, expected_version=None, by=by, clock=lambda: now)

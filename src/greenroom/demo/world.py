@@ -159,7 +159,9 @@ async def seller_cn(s: Scene) -> None:
     await s.room("Blocked: one of three owes passport and visa", *three[:2], (grace, IN_CHINA), in_days=2)
     moved = await s.room("Not confirmed: the start was moved", *three, in_days=3)
     later = s.present + timedelta(days=4)
-    await s.do(update_room, moved, title=None, scheduled_start_at=later, picks=None, expected_version=None)
+    await s.do(
+        update_room, moved, title=None, scheduled_start_at=later, picks=None, expected_version=None, clock=lambda: s.now
+    )
     await s.room("Blocked: nobody in the cast", in_days=5)
     await s.days_ago(0.014).on_air(live)
 

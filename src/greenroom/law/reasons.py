@@ -247,7 +247,7 @@ BLOCKERS: Final[Mapping[AdmissionBlockerCode, Words]] = {
         "认证未通过，请重新提交被退回的项目。", "Rejected: provide the named items again."
     ),
     AdmissionBlockerCode.ATTEMPTS_EXHAUSTED: Words(
-        "认证次数已用完，需由平台主管解锁。", "No attempt is left: a lead of the platform must unlock."
+        "认证次数已用完，请联系平台客服解锁。", "No attempt is left: ask the platform's support to unlock this anchor."
     ),
     AdmissionBlockerCode.EXPIRED: Words("认证已过期，请重新认证。", "The verification ran out: authenticate again."),
     AdmissionBlockerCode.REVOKED: Words(
@@ -264,7 +264,7 @@ BLOCKERS: Final[Mapping[AdmissionBlockerCode, Words]] = {
         "请为本场直播重新确认该主播及其所在地。",
         "Confirm this anchor and where they stand for this room.",
     ),
-    AdmissionBlockerCode.REJECTED: Words("认证被最终拒绝，该主播不能开播。", "Rejected for good: not to broadcast."),
+    AdmissionBlockerCode.REJECTED: Words("认证已被最终驳回，该主播不能开播。", "Rejected for good: not to broadcast."),
     AdmissionBlockerCode.UNDER_MINIMUM_AGE: Words(
         "该主播未达到最低年龄，不能出镜。", "This anchor is under the minimum age."
     ),
