@@ -15,7 +15,7 @@ import pytest
 import structlog
 from clients import Shop
 from photos import an_anchor, checked, checks, documents, objects, photo, put, staged, working
-from structlog.testing import capture_logs
+from structlog.testing import CapturingLogger
 from worlds import World
 
 from greenroom import doctor, jobs
@@ -47,9 +47,9 @@ async def until(boss: asyncpg.Connection, wanted: dict[str, int]) -> None:
 
 
 @asynccontextmanager
-async def at_work(world: World, todo: Mapping[Job, jobs.Run]) -> AsyncIterator[None]:
+async def at_work(world: World, todo: Mapping[Job, jobs.Run], *, log: Any = None) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    task = asyncio.create_task(jobs.work(world.url, todo, stop=stop, log=structlog.get_logger(), seen_alive_s=2))
+    task = asyncio.create_task(jobs.work(world.url, todo, stop=stop, log=log or structlog.get_logger(), seen_alive_s=2))
     try:
         yield
     finally:
@@ -92,11 +92,12 @@ async def test_a_failure_is_tried_again_and_the_last_one_is_held_and_shown(
         tries.append(1)
         raise ValueError("ana@example.com is somebody's")
 
-    with capture_logs() as logs:
-        async with at_work(world, {job: fail}):
-            async with world.db.transaction(Scope()) as tx:
-                await job.enqueue(tx)
-            await until(boss, {"failed": 1})
+    said = CapturingLogger()
+    async with at_work(world, {job: fail}, log=structlog.wrap_logger(said, processors=[])):
+        async with world.db.transaction(Scope()) as tx:
+            await job.enqueue(tx)
+        await until(boss, {"failed": 1})
+    logs = [call.kwargs | {"event": call.args[0] if call.args else call.kwargs.get("event")} for call in said.calls]
     assert len(tries) == 3
     assert [line["event"] for line in logs] == ["job failed", "job failed", "job given up"]
     kept = await boss.fetchval("SELECT string_agg(traceback::text, '') FROM jobs.pgqueuer_log")
