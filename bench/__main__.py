@@ -359,7 +359,7 @@ def show(results: dict[str, Any]) -> None:
     table = Table(*names, title=f"{results['accounts']} accounts, {results['connections']} connections")
     for figure in results["figures"]:
         table.add_row(*("" if figure[n] is None else str(figure[n]) for n in names))
-    out = Console()
+    out = Console(width=120)
     out.print(table)
     out.print(f"naive / ours, CPU of Q1: {results['naive_over_ours_q1']}   idle RSS: {results['idle_rss_mb']} MB")
     out.print(f"soak: {results['soak']}")

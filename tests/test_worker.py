@@ -165,7 +165,7 @@ async def test_a_worker_killed_at_any_moment_loses_no_photo_and_hangs_none(
         old = world.clock.now.timestamp() - 3 * 3_600
         for path in objects(world):
             os.utime(path, (old, old))
-        await chores.clear()
+        await chores.sweep()
     assert len(objects(world)) == 6, "what a killed worker had written beside them is swept"
 
 

@@ -35,7 +35,8 @@ from greenroom.law.terms import (
 from greenroom.scalars import in_utc
 from greenroom.settings import Settings
 from greenroom.tokens import DemoSigner
-from greenroom.verifications.actions import record_status, seal_of
+from greenroom.verifications.actions import record_status
+from greenroom.verifications.keeping import seal_of
 from greenroom.verifications.tables import Review, Verification
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -19,7 +19,7 @@ from greenroom import inforce, migrations
 from greenroom.access import Actor
 from greenroom.answers import Voice
 from greenroom.context import Context, Services
-from greenroom.db import DRIVERS, Database, Hindered, connect, connected, reached
+from greenroom.db import DRIVERS, Database, Hindered, connect, reached
 from greenroom.documents.api import UPLOADS_AT
 from greenroom.documents.links import LinkSigner
 from greenroom.documents.storage import store_at
@@ -94,11 +94,9 @@ class Held:
             yield
         finally:
             stop.set()
-            if worker:
-                await worker
             for chore in chores:
                 chore.cancel()
-            await asyncio.gather(*chores, return_exceptions=True)
+            await asyncio.gather(*chores, *([worker] if worker else []), return_exceptions=True)
             with suppress(Hindered), reached():  # the points lapse: they refill like any that were spent
                 await self.limiter.give_back()
             await db.close()
@@ -121,7 +119,7 @@ class Held:
 
     async def spend(self, actor_key: str, cost: int) -> Budget | Exhausted:
         """Take points of a caller's budget. Raises Hindered."""
-        return await connected(lambda: self.limiter.spend(actor_key, cost, now=self._clock()))
+        return await self.services.db.connected(lambda: self.limiter.spend(actor_key, cost, now=self._clock()))
 
     async def ready(self, _: Request) -> Response:
         """Say whether the database is there and migrated."""
@@ -188,17 +186,19 @@ async def healthy(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+READINESS = "SELECT version_num, current_setting('transaction_read_only') = 'on' AS only_reads FROM alembic_version"
+
+
 async def readiness(db: Database) -> Response:
     """Say whether the database is there and migrated."""
     try:
         async with asyncio.timeout(2), db.pool.acquire() as connection:
-            found = await connection.fetchval("SELECT version_num FROM alembic_version")
-            only_reads = await connection.fetchval("SELECT current_setting('transaction_read_only') = 'on'")
+            row = await connection.fetchrow(READINESS)
     except (*DRIVERS, TimeoutError):
         return JSONResponse({"status": "unavailable", "database": "unreachable"}, status_code=503)
-    if only_reads:
+    if row and row["only_reads"]:
         return JSONResponse({"status": "unavailable", "database": "read-only"}, status_code=503)
-    if found != migrations.head():
+    if row is None or row["version_num"] != migrations.head():
         return JSONResponse({"status": "unavailable", "database": "not migrated"}, status_code=503)
     return JSONResponse({"status": "ok"})
 

@@ -58,7 +58,7 @@ LISTS = {
     "blockers": 20,
     "cast": 20,
     "cells": 16,
-    "documents": 10,
+    "documents": 20,
     "entries": 20,
     "findings": 1,
     "headers": 1,

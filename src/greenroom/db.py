@@ -76,17 +76,6 @@ def reached() -> Iterator[None]:
         raise
 
 
-async def connected(run: Callable[[], Awaitable[T]]) -> T:
-    """Run what may run twice: where its connection broke while it lay in the pool, once more. Raises Hindered."""
-    with reached():
-        try:
-            return await run()
-        except DRIVERS as error:
-            if not isinstance(hindrance_in(error), Unavailable):
-                raise
-        return await run()
-
-
 def hindrance_in(error: Exception) -> Hindered | None:
     """Return what an error of a driver means where it is nobody's mistake."""
     state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
@@ -166,8 +155,22 @@ class Database:
         if self.on_statement:
             self.on_statement(read.sql)
         values = (*read.values(parameters), scope.account_id, list(scope.account_ids), scope.reading)
-        found: list[Any] = await connected(lambda: self.pool.fetch(read.scoped_sql, *values))
+        found: list[Any] = await self.connected(lambda: self.pool.fetch(read.scoped_sql, *values))
         return found
+
+    async def connected(self, run: Callable[[], Awaitable[T]]) -> T:
+        """Run what reads by the pool, or may run twice; where its connection broke while it lay there, on a new one.
+
+        What broke one connection broke the others: all of the pool are replaced. Raises Hindered.
+        """
+        with reached():
+            try:
+                return await run()
+            except DRIVERS as error:
+                if not isinstance(hindrance_in(error), Unavailable):
+                    raise
+            await self.pool.expire_connections()
+            return await run()
 
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator["Transaction"]:

@@ -19,7 +19,7 @@ from greenroom.doctor import Finding, Level
 from greenroom.heads import Heads
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
-from greenroom.verifications.actions import Safe
+from greenroom.verifications.keeping import Safe
 
 CONNECTIONS_MAX = 500  # of one process; further ones get 503. Half of the files that a process may usually have open
 GRACE_S = 20  # for requests that are under way when the process is told to stop

@@ -8,14 +8,16 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.table import Column, Table
 
 from greenroom import embedded
 from greenroom.embedded import APP, DATABASE, OWNER
@@ -26,8 +28,21 @@ if TYPE_CHECKING:  # slow to import, and needed by few commands
     from rich.progress import Progress
 
     from greenroom.db import Database
+    from greenroom.doctor import Finding
 
 out, err = Console(), Console(stderr=True)
+
+
+DataDir = Annotated[Path | None, typer.Option(help="Where the embedded PostgreSQL and the demo's keys live.")]
+Demo = Annotated[
+    bool,
+    typer.Option(
+        "--demo",
+        help="A newcomer's machine: own PostgreSQL, own keys, own tokens. Refused where GREENROOM_SETTING is another,"
+        " or a database is named without GREENROOM_SETTING=demo.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 class Exit(IntEnum):
@@ -39,6 +54,11 @@ class Exit(IntEnum):
     DATABASE = 4
     PORT = 5
     DECLINED = 6
+
+
+def now() -> datetime:
+    """Return the present, without importing the application for it."""
+    return datetime.now(UTC)
 
 
 def fail(sentence: str, code: Exit) -> NoReturn:
@@ -262,3 +282,14 @@ def called() -> str:
     if own.name != "greenroom":
         return "python -m greenroom"
     return "greenroom" if shutil.which("greenroom") == str(own) else str(own)
+
+
+def table_of(*headings: str) -> Table:
+    """Return a table that folds what is long, and cuts nothing."""
+    return Table(*(Column(heading, overflow="fold") for heading in headings))
+
+
+def refuse(forbids: "Finding") -> NoReturn:
+    """End where a database is not one to serve."""
+    code = Exit.NOT_MIGRATED if forbids.check == "migrations" else Exit.USAGE
+    fail(f"Refused: {forbids.found}. {forbids.todo}", code)

@@ -162,7 +162,7 @@ class Uploads:
         if is_taken:
             return Response(status_code=204, headers={"cache-control": "no-store"})
         await self._store.delete(name)  # not where the commit's outcome is unknown: the sweep sees what no row names
-        return voice.refused(TAKEN)
+        return voice.refused(GONE if row["expires_at"] <= self._now() else TAKEN)
 
 
 async def steady(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 
-import asyncpg
 import structlog
 
 from greenroom import jobs
@@ -19,6 +18,7 @@ from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
 
 CLEARED_EVERY_S = 60.0
+SWEPT_EVERY_S = 3_600.0  # it lists the whole store
 STARTS_AGAIN_S = 2.0  # after the database went away
 CONNECTIONS_MAX = 4
 
@@ -49,16 +49,23 @@ async def work(
                 )
                 async with Checker() as checker:
                     checks = Checks(db, store, checker, keys, now)
-                    clearing = asyncio.create_task(again(checks.clear, every_s=CLEARED_EVERY_S))
+                    chores = [
+                        asyncio.create_task(again(checks.clear, every_s=CLEARED_EVERY_S)),
+                        asyncio.create_task(again(checks.sweep, every_s=SWEPT_EVERY_S)),
+                    ]
                     try:
                         todo = {CHECK: checks.check}
                         await jobs.work(url, todo, stop=stop, log=log, seen_alive_s=seen_alive_s)
                     finally:
-                        clearing.cancel()
-                        await asyncio.gather(clearing, return_exceptions=True)
+                        for chore in chores:
+                            chore.cancel()
+                        await asyncio.gather(*chores, return_exceptions=True)
                         await db.close()
-        except (Hindered, asyncpg.PostgresError, asyncpg.InterfaceError) as gone:
-            log.warning("worker starts again", cause=type(gone).__name__)
+        except Hindered as hindrance:
+            log.warning("worker starts again", code=hindrance.code)
+        except Exception as fault:  # the next turn may fare better
+            log.error("worker failed", **described(fault))
+        if not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), STARTS_AGAIN_S)
 

@@ -54,7 +54,7 @@ BASIS = 1 + 4 + 3  # lines, overrides
 REQUIREMENT = 1 + BASIS + 8 * (1 + 1)  # items, a finding of each
 BLOCKER = 1 + BASIS + 1 + 1 + REQUIREMENT  # the member of the cast and its anchor
 ADMISSION = 1 + 1 + 20 * BLOCKER  # the policy
-ATTEMPT = 1 + (1 + 1) + 10 * (1 + 1)  # a review, documents, a finding of each
+ATTEMPT = 1 + (1 + 1) + 20 * (1 + 1)  # a review, documents, a finding of each
 MEMBER = 1 + 1 + ATTEMPT + REQUIREMENT
 ROOM = 1 + 20 * MEMBER + ADMISSION
 PROBLEM = 1 + 20 * BLOCKER
@@ -114,7 +114,7 @@ async def test_ids_and_the_accounts_of_a_token_cost_as_many_as_there_may_be(shop
     assert response.headers["ratelimit-cost"] == str(1 + 100)
     deep = "query Q($ids: [ID!]!) { nodes(ids: $ids) { ... on LiveRoom { cast { anchor { documents { id } } } } } }"
     error = only_error(await shop.post(deep, {"ids": [shop.account_id] * 100}))
-    assert error["extensions"]["asked"] == 100 * (1 + 20 * (1 + 1 + 10)) > error["extensions"]["allowed"]
+    assert error["extensions"]["asked"] == 100 * (1 + 20 * (1 + 1 + 20)) > error["extensions"]["allowed"]
 
 
 def test_every_list_counts_as_what_it_may_hold() -> None:

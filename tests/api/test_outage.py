@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 import structlog
@@ -17,7 +18,10 @@ from house import Postgres, housed, superuser
 from worlds import World
 
 from greenroom import logs
+from greenroom.db import Unavailable, hindrance_in
 from greenroom.graph import read_id
+
+ANA = {"displayName": "Ana", "nationality": "ES"}
 
 
 @dataclass
@@ -157,3 +161,25 @@ async def test_what_libraries_log_is_told_without_what_they_were_given(capsys: p
     assert [line["said"] for line in lines] == ["Exception with %s", ""]
     assert [line["exceptions"] for line in lines] == [["builtins.ValueError"]] * 2
     assert "ana@" not in str(lines)
+
+
+async def test_a_database_that_only_reads_is_not_ready_and_no_fault_of_ours(wired: World, line: Line) -> None:
+    shop = await wired.seller()
+    async with superuser(wired) as boss:
+        await boss.execute("ALTER DATABASE on_a_line SET default_transaction_read_only = on")  # as after a failover
+        await line.cut()
+        await line.mend()
+        answer = await shop.send("AddAnchor", {"input": {"accountId": shop.account_id, "anchor": ANA}})
+        assert code_of(answer) == "UNAVAILABLE"
+        ready = await wired.http.get("/readyz")
+        assert (ready.status_code, ready.json()["database"]) == (503, "read-only")
+        await boss.execute("ALTER DATABASE on_a_line RESET default_transaction_read_only")
+    await line.cut()
+    await line.mend()
+    await shop.do("AddAnchor", accountId=shop.account_id, anchor=ANA)
+
+
+def test_the_drivers_own_confusion_over_a_broken_connection_is_a_broken_connection() -> None:
+    assert isinstance(hindrance_in(asyncpg.InternalClientError("cannot switch to state 12")), Unavailable)
+    assert hindrance_in(asyncpg.DataError("invalid input")) is None
+    assert isinstance(hindrance_in(asyncpg.DiskFullError("no space")), Unavailable)

@@ -138,7 +138,7 @@ async def test_there_are_so_many_places_and_no_more(world: World) -> None:
     for count, code in ((0, "REQUIRED"), (11, "INVALID")):
         (error,) = await shop.refused("StageUploads", anchorId=anchor_id, uploads=[announced(b"x")] * count)
         assert (error["code"], error["field"]) == (code, ["input", "uploads"])
-    for _ in range(3):
+    for _ in range(2):
         await staged(shop, anchor_id, *[b"x"] * 10)
     (error,) = await shop.refused("StageUploads", anchorId=anchor_id, uploads=[announced(b"x")])
     assert (error["code"], error["field"]) == ("INVALID", ["input", "uploads"])
@@ -258,7 +258,7 @@ async def test_an_object_that_no_row_names_goes_once_no_upload_can_want_it(world
         old = world.clock.now.timestamp() - 3 * 3600
         for path in (wanted, stray):
             os.utime(path, (old, old))
-        assert await found.clear() == 1
+        assert await found.sweep() == 1
     assert objects(world) == [wanted]
 
 

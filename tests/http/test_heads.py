@@ -183,3 +183,19 @@ async def test_who_asks_is_who_is_connected_whatever_a_header_says() -> None:
     async with served(Desk(context_for=context)) as address, httpx.AsyncClient(headers=headers) as client:
         await client.post(address, content=QUERY, headers={"content-type": JSON})
     assert seen == ["127.0.0.1"]
+
+
+async def test_what_trails_a_body_is_no_header() -> None:  # RFC 9110, 6.5.1
+    seen = list[str | None]()
+
+    async def context_for(request: Request) -> Context:
+        seen.append(request.headers.get("authorization"))
+        return Context()
+
+    trailer = b"0\r\nauthorization: Bearer forged\r\n\r\n"
+    chunk = b"%x\r\n" % len(QUERY) + QUERY + b"\r\n"
+    async with served(Desk(context_for=context_for)) as address, connected(address) as (reader, writer):
+        for _ in range(2):  # in one piece, so that all is there when the head is read
+            writer.write(HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk + trailer)
+            assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+    assert seen == [None, None]

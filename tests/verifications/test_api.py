@@ -12,7 +12,7 @@ from worlds import World, blocked, ready
 from greenroom.law.reasons import PATHS
 from greenroom.law.terms import VerificationPath
 from greenroom.sealing import Pepper
-from greenroom.verifications.actions import name_mark
+from greenroom.verifications.keeping import name_mark
 
 COMPLETE = {"legalName": "Ana García", "nationality": "ES", "email": "ana@example.com"}
 AT = "input.evidence.contact."

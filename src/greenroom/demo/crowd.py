@@ -36,7 +36,7 @@ from greenroom.law.terms import (
 )
 from greenroom.sealing import KeyWrapping, Pepper, Seal, context_of, new_data_key
 from greenroom.text import folded
-from greenroom.verifications.actions import email_mark, name_mark
+from greenroom.verifications.keeping import email_mark, name_mark
 
 EXTERNAL_ID: Final = "crowd-{:05}"  # from crowd-00001 on
 ANCHORS, ANCHORS_OF_AN_AGENCY, AGENCY_EVERY = 10, 55, 100  # 209,000 for 20,000 accounts

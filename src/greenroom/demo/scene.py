@@ -33,15 +33,9 @@ from greenroom.law.terms import (
 )
 from greenroom.rooms.actions import create_room, end_room, go_live
 from greenroom.rooms.cast import Pick
-from greenroom.verifications.actions import (
-    Begun,
-    ContactEvidence,
-    Safe,
-    name_mark,
-    record_status,
-    seal_of,
-    submit,
-)
+from greenroom.verifications.actions import Begun, record_status, submit
+from greenroom.verifications.contact import ContactEvidence
+from greenroom.verifications.keeping import Safe, name_mark, seal_of
 from greenroom.verifications.tables import Review, Verification
 
 IN_CHINA, OUTSIDE = BroadcastLocation

@@ -35,7 +35,7 @@ from greenroom.law.policies import ALIEXPRESS_2021
 from greenroom.law.terms import AccountKind, FindingCode, VerificationStatus
 from greenroom.policies.actions import activate_policy
 from greenroom.rooms.actions import cancel_room, update_room
-from greenroom.verifications.actions import Safe
+from greenroom.verifications.keeping import Safe
 
 SELLER, BLOGGER = AccountKind
 LAUNCHED_DAYS_AGO: Final = 30

@@ -8,11 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ARRAY, Uuid, any_, bindparam
+from sqlalchemy import any_, bindparam
 from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
-from greenroom.anchors.actions import data_key_of, has_agreed, stands
+from greenroom.anchors.actions import IDS, data_key_of, has_agreed, stands
 from greenroom.anchors.tables import Anchor
 from greenroom.db import Read, Record, Transaction
 from greenroom.documents.tables import Document
@@ -34,12 +34,13 @@ from greenroom.law.terms import DocumentKind, DocumentStatus, RequirementKind
 from greenroom.sealing import KeyWrapping
 
 AT_ONCE_MAX = 10
-WAITING_MAX = 30  # photos of one anchor that are not handed in
+WAITING_MAX = 20  # photos of one anchor that are not handed in
 PHOTO_BYTES_MAX = 20 * 1024 * 1024
 TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif")
 STAGED_FOR = timedelta(hours=1)
 CHECKED_WITHIN = timedelta(hours=1)  # a check that never ends is cleared away then
 KEPT_FOR = timedelta(days=7)  # a READY photo that is not handed in (X6, drafts)
+FAILED_FOR = timedelta(hours=1)  # to see why; then its place is free again
 CLEARED_AT_ONCE = 500
 UPLOADS: Path = ("input", "uploads")
 SHA_256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
@@ -150,7 +151,7 @@ async def settle(tx: Transaction, key: Key, checked: Checked, *, now: datetime) 
     row.status = DocumentStatus.READY if checked.object_id else DocumentStatus.FAILED
     row.object_id, row.likeness, row.findings = checked.object_id, checked.likeness, list(checked.findings)
     row.byte_size = checked.byte_size or row.byte_size
-    row.checked_at, row.expires_at = now, now + KEPT_FOR
+    row.checked_at, row.expires_at = now, now + (KEPT_FOR if checked.object_id else FAILED_FOR)
     await record(tx, f"DOCUMENT_{row.status.value}", row, by=SERVICE, now=now)
     return original
 
@@ -182,7 +183,6 @@ REQUIREMENT = {
     kind: RequirementKind.PASSPORT if kind is DocumentKind.PASSPORT_DATA_PAGE else RequirementKind.RIGHT_TO_WORK
     for kind in DocumentKind
 }
-IDS = ARRAY(Uuid())
 OF_ACCOUNT = select(Document).where(col(Document.account_id) == bindparam("account_id"))
 NOT_HANDED_IN = Read(
     OF_ACCOUNT.where(

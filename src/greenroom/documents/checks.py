@@ -83,7 +83,7 @@ class Checks:
         return is_among(examined.likeness, [row["likeness"] for row in rejected])
 
     async def clear(self) -> int:
-        """Clear away what was not handed in in time, bytes included, and what no row names; returns how many."""
+        """Clear away what was not handed in in time, bytes included; returns how many."""
         cleared = 0
         for row in await self.db.rows(actions.EXPIRED, CLEARING, now=self.now()):
             key = Key(row["account_id"], row["id"])
@@ -92,7 +92,11 @@ class Checks:
             if gone and gone.object_id:
                 await self.store.delete(ObjectName(key.account_id, key.id, gone.object_id))
             cleared += gone is not None
-        return cleared + await sweep(self.store, before=self.now() - ORPHAN_AFTER, kept=self._kept)
+        return cleared
+
+    async def sweep(self) -> int:
+        """Delete what no row names, as killed uploads and checks leave it; returns how many objects."""
+        return await sweep(self.store, before=self.now() - ORPHAN_AFTER, kept=self._kept)
 
     async def _kept(self, names: Sequence[ObjectName]) -> Collection[ObjectName]:
         rows = await self.db.rows(actions.NAMED, CLEARING, object_ids=[name.object_id for name in names])

@@ -1,6 +1,5 @@
 """What can be done with a verification: handed in, withdrawn."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,14 +10,12 @@ from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
 from greenroom.accounts.tables import Account
-from greenroom.anchors.actions import agree, data_key_of, has_agreed, record_consent, stands
+from greenroom.anchors.actions import agree, has_agreed, record_consent, stands
 from greenroom.anchors.tables import Anchor
 from greenroom.db import Record, Transaction
-from greenroom.documents.actions import REQUIREMENT
 from greenroom.documents.tables import Document
 from greenroom.errors import (
     ATTEMPT_CLOSED,
-    NATIONALITY_DIFFERS,
     REJECTED_FOR_GOOD,
     InvalidState,
     Problem,
@@ -27,72 +24,30 @@ from greenroom.errors import (
     Stale,
     TooManyAttempts,
     WrongPath,
-    invalid,
 )
 from greenroom.events.actions import Subject, record
 from greenroom.inforce import in_force
 from greenroom.law import lifecycle
 from greenroom.law.attempts import is_exhausted, newest
-from greenroom.law.days import end_of
 from greenroom.law.paths import cell_for
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW, Policy
 from greenroom.law.requirements import items
 from greenroom.law.terms import (
     BroadcastLocation,
     DataState,
-    DocumentKind,
     EntryPoint,
     RequirementKind,
     RequirementStatus,
     VerificationPath,
     VerificationStatus,
 )
-from greenroom.sealing import KeyWrapping, Pepper, Seal, normal
-from greenroom.text import country, email_address, one_line
-from greenroom.verifications.papers import AT as PAPERS
+from greenroom.verifications.contact import Contact, ContactEvidence, read_contact
+from greenroom.verifications.keeping import NOTHING_KEPT, Kept, Safe, attach, put_days_on, put_on, seal_of
 from greenroom.verifications.papers import Papers, PassportVisaEvidence, read_papers
-from greenroom.verifications.reads import ATTACHED, CANDIDATES, PAST, attempt_of, case_of
-from greenroom.verifications.tables import Verification, VerificationDocument
+from greenroom.verifications.reads import CANDIDATES, PAST, attempt_of, case_of
+from greenroom.verifications.tables import Verification
 
-LEGAL_NAME_LENGTH_MAX = 150
-SUBMITTED, APPROVED = VerificationStatus.SUBMITTED, VerificationStatus.APPROVED
-CONTACT = ("input", "evidence", "contact")
-
-
-@dataclass(frozen=True, slots=True)
-class ContactEvidence:
-    """What is handed in on the path CONTACT, as typed; None where it was left out."""
-
-    legal_name: str | None
-    nationality: str | None
-    email: str | None
-
-    path = VerificationPath.CONTACT
-
-    @property
-    def is_partial(self) -> bool:
-        """Something was left out."""
-        return None in (self.legal_name, self.nationality, self.email)
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """Checked contact data; None for what stays as it was accepted."""
-
-    legal_name: str | None
-    nationality: str
-    email: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What a rejected attempt leaves to the next one: the items that were not refused (R37)."""
-
-    items: frozenset[RequirementKind] = frozenset()
-    attempt: Verification | None = None
-
-
-NOTHING_KEPT = Kept()
+SUBMITTED = VerificationStatus.SUBMITTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +56,6 @@ class Begun:
 
     entry_point: EntryPoint
     location: BroadcastLocation
-
-
-@dataclass(frozen=True, slots=True)
-class Safe:
-    """What seals personal data and knows it again."""
-
-    keys: KeyWrapping
-    pepper: Pepper
 
 
 async def submit(
@@ -136,7 +83,7 @@ async def submit(
         return refused
     account = (await tx.exec(select(Account).where(Account.account_id == key.account_id))).one()
     policy = (await in_force(tx, is_held=False)).policy  # the account is written below: held, it would be out of order
-    if problem := off_path(account, anchor, begun.location, evidence.path, policy):
+    if problem := off_path(account, anchor, begun.location, evidence, policy):
         return Refused.of(problem)
     had_agreed = has_agreed(anchor, policy)
     kept = await accepted(tx, anchor, evidence.path, policy=policy) if evidence.is_partial else NOTHING_KEPT
@@ -146,7 +93,10 @@ async def submit(
     if problems:
         return Refused(tuple(problems))
     attempt = handed_in_now(evidence.path, taken.nationality, anchor, id=id, begun=begun, now=now)
-    await seal_evidence(tx, attempt, taken, anchor, kept=kept, safe=safe, policy=policy, now=now)
+    seal = await seal_of(tx, anchor, keys=safe.keys)
+    put_on(attempt, taken, kept, seal=seal, pepper=safe.pepper)
+    if isinstance(taken, Papers):
+        put_days_on(attempt, taken, kept, policy=policy, now=now)
     past = await past_of(tx, attempt, now=now)
     if problem := exhausted(past, policy):
         return Refused.of(problem)
@@ -156,7 +106,7 @@ async def submit(
     anchor.remembered_at, anchor.last_used_at = anchor.remembered_at or now, now
     account.first_submitted_at = account.first_submitted_at or now
     if isinstance(taken, Papers):
-        await attach(tx, attempt, taken, kept, seal=await seal_of(tx, anchor, keys=safe.keys), now=now)
+        await attach(tx, attempt, taken, kept, seal=seal, now=now)
     if not had_agreed:
         await record_consent(tx, anchor, by=by, now=now)
     if past["waiting"]:
@@ -178,42 +128,10 @@ async def read_evidence(
 ) -> tuple[Contact | Papers, list[Problem]]:
     """Check what was handed in, with the anchor's photos where it names some."""
     if isinstance(evidence, ContactEvidence):
-        return read_contact(evidence, anchor, kept)
+        return read_contact(evidence, anchor, kept=kept.items)
     ids = [photo.document.id for photo in evidence.photos]
     found = await photos_of(tx, anchor, ids)
     return read_papers(evidence, anchor, found, kept=kept.items, policy=policy, now=now)
-
-
-def name_mark(pepper: Pepper, account_id: UUID, legal_name: str, nationality: str) -> bytes:
-    """Return the mark of a name with its nationality; no other account's comes out the same."""
-    return pepper.fingerprint("name", str(account_id), identifying(legal_name), nationality)
-
-
-def identifying(legal_name: str) -> str:
-    """Return a name as it tells people apart (X10): without case, spaces and accents.
-
-    An accent is a mark on a Latin or Greek letter, and on a Cyrillic one what makes no letter of its own (й is one).
-    Elsewhere marks are letters: กุ้ง is not กง, and かわだ not かわた.
-    """
-    kept, is_on_accented = list[str](), False
-    for character in normal(legal_name):
-        if unicodedata.category(character).startswith("M"):
-            kept += [] if is_on_accented else [character]
-            continue
-        script = unicodedata.name(character, "").partition(" ")[0]
-        is_on_accented = script in ("LATIN", "GREEK", "CYRILLIC")
-        kept.append(unicodedata.normalize("NFD", character)[0] if script in ("LATIN", "GREEK") else character)
-    return "".join(kept)
-
-
-def passport_mark(pepper: Pepper, number: str, issuer: str) -> bytes:
-    """Return the mark of a passport, the same in every account: a person is one person for staff (X10, X11)."""
-    return pepper.fingerprint("passport", number, issuer)
-
-
-def email_mark(pepper: Pepper, account_id: UUID, email: str) -> bytes:
-    """Return the mark of an address; no other account's comes out the same."""
-    return pepper.fingerprint("email", str(account_id), email)
 
 
 async def past_of(tx: Transaction, attempt: Verification, *, now: datetime) -> Record:
@@ -259,87 +177,6 @@ def handed_in_now(
     )
 
 
-async def seal_evidence(
-    tx: Transaction,
-    attempt: Verification,
-    taken: Contact | Papers,
-    anchor: Anchor,
-    *,
-    kept: Kept,
-    safe: Safe,
-    policy: Policy,
-    now: datetime,
-) -> None:
-    """Put what was taken on an attempt, sealed and marked; what is kept stays sealed as it lies."""
-    place, pepper = {"account_id": anchor.account_id, "anchor_id": anchor.id}, safe.pepper
-    seal = await seal_of(tx, anchor, keys=safe.keys)
-    values: dict[str, str | None] = {"legal_name": taken.legal_name, "email": taken.email}
-    marks: dict[str, bytes] = {}
-    if isinstance(taken, Papers):
-        values |= {
-            "date_of_birth": taken.born_on.isoformat() if taken.born_on else None,
-            "passport_number": taken.passport_number,
-            "passport_issuer": taken.passport_issuer,
-        }
-        days(attempt, taken, kept, policy=policy, now=now)
-    if taken.legal_name is not None:
-        marks["name_fingerprint"] = name_mark(pepper, anchor.account_id, taken.legal_name, taken.nationality)
-    if taken.email is not None:
-        marks["email_fingerprint"] = email_mark(pepper, anchor.account_id, taken.email)
-    if isinstance(taken, Papers) and taken.passport_number and taken.passport_issuer:
-        marks["passport_fingerprint"] = passport_mark(pepper, taken.passport_number, taken.passport_issuer)
-    for column, value in values.items():
-        if value is not None:
-            setattr(attempt, column, seal.seal(value, **place, column=column))
-        elif kept.attempt:
-            setattr(attempt, column, getattr(kept.attempt, column))
-    for column in ("name_fingerprint", "email_fingerprint", "passport_fingerprint"):
-        setattr(attempt, column, marks.get(column) or (kept.attempt and getattr(kept.attempt, column)))
-
-
-def days(attempt: Verification, taken: Papers, kept: Kept, *, policy: Policy, now: datetime) -> None:
-    """Put on an attempt until when its documents are good (X2), and whether the person is too young (X9)."""
-    before = kept.attempt
-    attempt.passport_last_day = taken.passport_last_day or (before.passport_last_day if before else None)
-    attempt.work_last_day = taken.work_last_day or (before.work_last_day if before else None)
-    last_days = [day for day in (attempt.passport_last_day, attempt.work_last_day) if day]
-    attempt.documents_last_day = min(last_days)
-    attempt.ends_at = end_of(attempt.documents_last_day)
-    is_under_age = taken.is_under_age(policy=policy, now=now)
-    attempt.is_under_age = before.is_under_age if is_under_age is None and before else is_under_age
-    attempt.mrz_findings = [{"code": code.value, "requirement": about.value} for code, about in taken.findings]
-
-
-async def attach(
-    tx: Transaction, attempt: Verification, taken: Papers, kept: Kept, *, seal: Seal, now: datetime
-) -> None:
-    """Hand the photos in with the attempt; those of an item that was accepted before stay handed in."""
-    place = {"account_id": attempt.account_id, "anchor_id": attempt.anchor_id}
-    await tx.flush()
-    anew = {REQUIREMENT[paper.document.kind] for paper in taken.papers}
-    for paper in taken.papers:
-        paper.document.handed_in_at = now
-        assert paper.last_day is not None  # else it was refused
-        tx.add(
-            VerificationDocument(
-                account_id=attempt.account_id,
-                verification_id=attempt.id,
-                document_id=paper.document.id,
-                last_day=paper.last_day,
-                mrz=seal.seal(paper.mrz, **place, column="mrz") if paper.mrz else None,
-            )
-        )
-    for row in await attached(tx, kept.attempt) if kept.attempt else []:
-        if REQUIREMENT[DocumentKind(row["kind"])] not in anew:
-            earlier = {name: row[name] for name in ("account_id", "document_id", "last_day", "mrz")}
-            tx.add(VerificationDocument(verification_id=attempt.id, **earlier))
-
-
-async def attached(tx: Transaction, attempt: Verification) -> list[Record]:
-    """Return the photos of an attempt, each with its kind."""
-    return await tx.rows(ATTACHED, account_id=attempt.account_id, verification_ids=[attempt.id])
-
-
 async def photos_of(tx: Transaction, anchor: Anchor, ids: Sequence[UUID]) -> dict[UUID, Document]:
     """Return these photos of an anchor, locked."""
     query = select(Document).where(
@@ -362,32 +199,16 @@ async def accepted(tx: Transaction, anchor: Anchor, path: VerificationPath, *, p
     return Kept(frozenset(item.kind for item in listed if item.status is RequirementStatus.ACCEPTED), found)
 
 
-def read_contact(evidence: ContactEvidence, anchor: Anchor, kept: Kept) -> tuple[Contact, list[Problem]]:
-    """Check each item on its own, so that all that is missing or wrong is told at once (R6)."""
-    problems, name, email, nationality = list[Problem](), None, None, anchor.nationality
-    if evidence.legal_name is not None or RequirementKind.LEGAL_NAME not in kept.items:
-        at, kind = (*CONTACT, "legalName"), RequirementKind.LEGAL_NAME
-        name, wrong = one_line(evidence.legal_name, at=at, most=LEGAL_NAME_LENGTH_MAX, requirement=kind)
-        problems += wrong
-    if evidence.nationality is not None or RequirementKind.NATIONALITY not in kept.items:
-        at, kind = (*CONTACT, "nationality"), RequirementKind.NATIONALITY
-        nationality, wrong = country(evidence.nationality, at=at, requirement=kind)
-        if not wrong and nationality != anchor.nationality:
-            wrong = [invalid(at, NATIONALITY_DIFFERS, requirement=kind)]
-        problems += wrong
-    if evidence.email is not None or RequirementKind.EMAIL not in kept.items:
-        email, wrong = email_address(evidence.email, at=(*CONTACT, "email"))
-        problems += wrong
-    return Contact(name, nationality, email), problems
-
-
 def off_path(
-    account: Account, anchor: Anchor, location: BroadcastLocation, path: VerificationPath, policy: Policy
+    account: Account,
+    anchor: Anchor,
+    location: BroadcastLocation,
+    evidence: ContactEvidence | PassportVisaEvidence,
+    policy: Policy,
 ) -> Problem | None:
     """The system decides the path: evidence of another one than applies is refused (R16)."""
     cell = cell_for(case_of(account.model_dump(), anchor.nationality, location, policy), policy=policy)
-    at = CONTACT if path is VerificationPath.CONTACT else PAPERS
-    return None if cell.path is path else WrongPath(at, path=cell.path.value)
+    return None if cell.path is evidence.path else WrongPath(evidence.at, path=cell.path.value)
 
 
 def consented(anchor: Anchor, version: str | None, *, policy: Policy, now: datetime) -> Problem | None:
@@ -396,11 +217,6 @@ def consented(anchor: Anchor, version: str | None, *, policy: Policy, now: datet
     if version is not None:
         return agree(anchor, version, policy=policy, at=at, now=now)
     return None if has_agreed(anchor, policy) else Required(at, RequirementKind.CONSENT)
-
-
-async def seal_of(tx: Transaction, anchor: Anchor, *, keys: KeyWrapping) -> Seal:
-    """Return the seal of an anchor's data key, made on first use."""
-    return Seal(await data_key_of(tx, anchor, keys=keys))
 
 
 async def record_status(

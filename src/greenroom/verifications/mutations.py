@@ -9,8 +9,10 @@ from greenroom.law.terms import BroadcastLocation, EntryPoint
 from greenroom.payloads import Payload, changed
 from greenroom.scalars import Day
 from greenroom.verifications import actions
-from greenroom.verifications.actions import Begun, ContactEvidence, Safe
+from greenroom.verifications.actions import Begun
 from greenroom.verifications.api import Verification, load
+from greenroom.verifications.contact import ContactEvidence
+from greenroom.verifications.keeping import Safe
 from greenroom.verifications.papers import PassportVisaEvidence, PhotoEvidence
 
 

@@ -16,7 +16,6 @@ from greenroom.errors import (
     LAST_DAY_PAST,
     MRZ_FAILS,
     MRZ_UNREADABLE,
-    NATIONALITY_DIFFERS,
     NUMBER_DIFFERS,
     NUMBER_FORM,
     PHOTO_NOT_READY,
@@ -35,18 +34,16 @@ from greenroom.law.policies import Policy
 from greenroom.law.requirements import accepts
 from greenroom.law.states import STATES
 from greenroom.law.terms import DocumentKind, DocumentStatus, FindingCode, RequirementKind, VerificationPath
-from greenroom.text import country, email_address, one_line
+from greenroom.text import country, email_address
+from greenroom.verifications.contact import read_person
 
 AT = ("input", "evidence", "passportVisa")
 NUMBER_LENGTH_MAX = 20
 BORN_EARLIEST = date(1900, 1, 1)
-NAME, NATIONALITY, BORN, PASSPORT, WORK, EMAIL = (
-    RequirementKind.LEGAL_NAME,
-    RequirementKind.NATIONALITY,
+BORN, PASSPORT, WORK = (
     RequirementKind.DATE_OF_BIRTH,
     RequirementKind.PASSPORT,
     RequirementKind.RIGHT_TO_WORK,
-    RequirementKind.EMAIL,
 )
 
 
@@ -72,6 +69,7 @@ class PassportVisaEvidence:
     photos: tuple[PhotoEvidence, ...]
 
     path = VerificationPath.PASSPORT_VISA
+    at = AT
 
     @property
     def is_partial(self) -> bool:
@@ -128,15 +126,9 @@ def read_papers(
     today, problems = day_of(now), list[Problem]()
     papers = photos_in(evidence.photos, anchor, found, today=today, problems=problems)
     zone = next((p.zone for p in papers if p.zone and p.zone.form is Form.TD3), None)
-    name, email, nationality = None, None, anchor.nationality
-    if evidence.legal_name is not None or NAME not in kept:
-        name, wrong = one_line(evidence.legal_name, at=(*AT, "legalName"), most=150, requirement=NAME)
-        problems += wrong
-    if evidence.nationality is not None or NATIONALITY not in kept:
-        nationality, wrong = country(evidence.nationality, at=(*AT, "nationality"), requirement=NATIONALITY)
-        if not wrong and nationality != anchor.nationality:
-            wrong = [invalid((*AT, "nationality"), NATIONALITY_DIFFERS, requirement=NATIONALITY)]
-        problems += wrong
+    name, nationality, wrong = read_person(evidence.legal_name, evidence.nationality, anchor, kept=kept, at=AT)
+    problems += wrong
+    email = None
     if evidence.email is not None:
         email, wrong = email_address(evidence.email, at=(*AT, "email"))
         problems += wrong
