@@ -31,7 +31,8 @@ from worlds import World
 
 from greenroom import __version__, doctor, embedded, migrations, sealing
 from greenroom.access import Permission, account_id_of
-from greenroom.cli import PERMISSIONS, cli
+from greenroom.cli import cli
+from greenroom.cli_demo import PERMISSIONS
 from greenroom.embedded import APP, OWNER, SUPERUSER
 from greenroom.law.announcement import line
 from greenroom.law.policies import PACKS
