@@ -4,13 +4,15 @@
 the application's own role sees it. `postgres` makes further databases, for tests of migrations and of the catalogue.
 """
 
+import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
-from house import CLEAR, Postgres, housed, superuser
+from house import CLEAR, Postgres, housed, new_bucket, superuser
+from moto.server import ThreadedMotoServer
 from worlds import NOW, World
 
 from greenroom import embedded, migrations
@@ -76,3 +78,36 @@ def statements(world: World, told: list[str]) -> Callable[[], list[str]]:
 
     since()
     return since
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of an S3."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def aws(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The environment that an operator gives; returns the endpoint."""
+    given = {"ENDPOINT_URL": s3, "REGION": "us-east-1"}
+    for name, value in {**given, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    return s3
+
+
+@pytest.fixture(params=["directory", "bucket"])
+async def stored(request: pytest.FixtureRequest, world: World, aws: str, postgres: Postgres) -> AsyncIterator[World]:
+    """What `world` is, once with each store: photos rest in a directory, or in a bucket of a real HTTP S3."""
+    if request.param == "directory":
+        yield world
+        return
+    url = new_bucket(aws)
+    async with postgres.database("of_bucket") as database, housed(postgres, database, documents_url=url) as other:
+        yield other

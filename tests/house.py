@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -51,9 +52,16 @@ class Postgres:
 
 
 @asynccontextmanager
-async def housed(postgres: Postgres, database: str, *, at: Path | None = None) -> AsyncIterator[World]:
+async def housed(
+    postgres: Postgres, database: str, *, at: Path | None = None, documents_url: str | None = None
+) -> AsyncIterator[World]:
     """Yield the application on a migrated database, its clock at NOW; `at` is another socket's directory."""
-    settings = Settings(setting=Setting.DEMO, data_dir=postgres.place / "keys", write_connections_max=CONNECTIONS)
+    settings = Settings(
+        setting=Setting.DEMO,
+        data_dir=postgres.place / "keys",
+        write_connections_max=CONNECTIONS,
+        documents_url=documents_url,
+    )
     clock = Clock()
     cluster = replace(postgres.cluster, socket_dir=at) if at else postgres.cluster
     app = create(settings, database_url=cluster.url(APP, database), clock=clock)
@@ -63,6 +71,13 @@ async def housed(postgres: Postgres, database: str, *, at: Path | None = None) -
     ):
         url, superuser_url = cluster.url(APP, database), postgres.url(SUPERUSER, database)
         yield World(app, settings, clock, http, DemoSigner.of(settings), url, superuser_url)
+
+
+def new_bucket(endpoint: str) -> str:
+    """Make a bucket; returns where photos rest in it."""
+    name = f"photos-{uuid4().hex}"
+    httpx.put(f"{endpoint}/{name}").raise_for_status()
+    return f"s3://{name}/of/tests"
 
 
 @asynccontextmanager

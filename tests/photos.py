@@ -25,7 +25,7 @@ CONSENT = "2021-08"
 
 def photo(*, size: tuple[int, int] = (1600, 1200), seed: int = 0, **how: Any) -> bytes:
     """A picture with enough drawing on it to be known again."""
-    image = Image.new("RGB", size, "white")
+    image = Image.new("RGB", size, "#d8d2c4")  # white paper would pass for over-exposed
     draw = ImageDraw.Draw(image)
     for n in range(400):
         x, y = (n * 97 + seed * 31) % size[0], (n * 61 + seed * 17) % size[1]
@@ -89,7 +89,7 @@ async def checked(shop: Shop, anchor_id: str) -> list[Data]:
 async def checks(world: World) -> AsyncIterator[Checks]:
     """What a worker does, for tests that call it step by step."""
     async with Checker() as checker:
-        store = store_at(None, data_dir=world.settings.data_dir)
+        store = store_at(world.settings.documents_url, data_dir=world.settings.data_dir)
         yield Checks(world.db, store, checker, world.services.keys, world.clock)
 
 

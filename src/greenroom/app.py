@@ -23,6 +23,7 @@ from greenroom.db import DRIVERS, Database, Hindered, connect, reached
 from greenroom.documents.api import UPLOADS_AT
 from greenroom.documents.links import LinkSigner
 from greenroom.documents.storage import store_at
+from greenroom.downloads import Downloads
 from greenroom.errors import Words
 from greenroom.explorer import ASSETS_AT, Assets
 from greenroom.http import GraphQLEndpoint
@@ -31,6 +32,7 @@ from greenroom.limits import Limits
 from greenroom.media import TicketCheck
 from greenroom.rates import Budget, Exhausted, RateLimiter
 from greenroom.requests import JSON, NO_ADDRESS, OTHER_METHOD, HttpRefusal, language_of
+from greenroom.reviews.mutations import DOCUMENTS_AT
 from greenroom.schema import build
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
@@ -151,6 +153,7 @@ def create(
     check = TicketCheck(context_for=held.context_for, in_time=graphql.in_time)
     store = store_at(settings.documents_url, data_dir=settings.data_dir)
     uploads = Uploads(lambda: held.services, store, now=clock, in_time=graphql.in_time)
+    downloads = Downloads(lambda: held.services, store, now=clock, in_time=graphql.in_time)
     app = Starlette(
         routes=[
             Route("/graphql", graphql),
@@ -159,6 +162,7 @@ def create(
             Route("/.well-known/jwks.json", held.jwks),
             Route("/tickets/check", check, methods=["POST"]),
             Route(f"{UPLOADS_AT}/{{token}}", uploads, methods=["PUT"]),
+            Route(f"{DOCUMENTS_AT}/{{token}}", downloads, methods=["GET"]),
             Route("/", lambda _: RedirectResponse("/graphql")),
             Mount(ASSETS_AT, Assets()),
         ],

@@ -253,6 +253,31 @@ ATTEMPT_CLOSED = Words(
     "This attempt was decided, replaced or taken back before. Read it again.",
     "该认证已审核、已被替代或已撤回，请刷新查看。",
 )
+CLAIMED_BY_ANOTHER = Words(
+    "Somebody else has claimed this task. Take another one, or come back when the claim has lapsed: claimExpiresAt.",
+    "该任务已被他人领取，请处理其他任务，或在领取到期（claimExpiresAt）后重试。",
+)
+CLAIM_LACKING = Words(
+    "You have no claim on this review, or it has lapsed. Claim it first: reviewTaskClaim.",
+    "您尚未领取该审核任务，或领取已到期，请先领取（reviewTaskClaim）。",
+)
+REVIEW_CLOSED = Words(
+    "Nothing is left to decide here: it was decided before, or withdrawn. Read the queue again.",
+    "该任务已审核或已撤回，无需处理，请刷新队列。",
+)
+NOT_YOUR_OWN = Words(
+    "You act for this account. Somebody else has to review it.", "您是该账号的操作人，须由其他审核员处理。"
+)
+FINDINGS_OF_APPROVAL = Words(
+    "An approval has no findings. Leave them out, or reject.", "通过审核时不能填写问题，请删除，或改为驳回。"
+)
+FINDINGS_TOO_MANY = Words("At most {most} findings; these are {given}.", "最多 {most} 条问题，当前为 {given} 条。")
+FINDING_ELSEWHERE = Words(
+    "This path asks for no such item. Name one of: {known}.", "该认证方式没有此项目，可选：{known}。"
+)
+FINDING_OTHER_ITEM = Words(
+    "This document belongs to another item. Name one of: {known}.", "该证件不属于此项目，可选：{known}。"
+)
 
 # What a verb says of a room that stands where it can do nothing: the states that it refuses, each with the way on.
 InsteadOf = Mapping[LiveRoomStatus, Words]

@@ -31,6 +31,7 @@ NODES = {
     "AdmissionPolicy": ("policies", 8),
     "Review": ("verifications", 9),
     "Document": ("documents", 10),
+    "ReviewTask": ("reviews", 11),
 }
 TYPE_OF_BYTE = {byte: name for name, (_, byte) in NODES.items()}
 ID_LENGTH = 33

@@ -29,6 +29,8 @@ from greenroom.executor import Executor
 from greenroom.graph import Node, bad_argument, node_of, read_id
 from greenroom.payloads import InputError, VersionConflict
 from greenroom.policies.api import PolicyMutations, PolicyQueries
+from greenroom.reviews.api import ReviewQueries
+from greenroom.reviews.mutations import ReviewMutations
 from greenroom.rooms.admission import AdmissionRecord, AdmissionRefused
 from greenroom.rooms.mutations import RoomMutations
 from greenroom.scalars import SCALARS, Instant
@@ -58,7 +60,7 @@ class RateLimit:
 
 
 @strawberry.type
-class Query(AccountQueries, EventQueries, PolicyQueries, VerificationQueries):
+class Query(AccountQueries, EventQueries, PolicyQueries, ReviewQueries, VerificationQueries):
     """Reads. Root fields are nullable, so one failure does not hide the others."""
 
     @strawberry.field
@@ -89,7 +91,13 @@ TOO_MANY = {"en": f"At most {NODES_MAX} ids.", "zh": f"最多 {NODES_MAX} 个 id
 
 @strawberry.type
 class Mutation(
-    AccountMutations, AnchorMutations, DocumentMutations, PolicyMutations, RoomMutations, VerificationMutations
+    AccountMutations,
+    AnchorMutations,
+    DocumentMutations,
+    PolicyMutations,
+    ReviewMutations,
+    RoomMutations,
+    VerificationMutations,
 ):
     """Writes. Every payload is nullable, carries `userErrors`, and returns what changed."""
 

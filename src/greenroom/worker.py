@@ -14,6 +14,7 @@ from greenroom.documents.checking import Checker
 from greenroom.documents.checks import Checks
 from greenroom.documents.storage import store_at
 from greenroom.logs import described
+from greenroom.rooms.effects import SETTLE, Effects
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
 
@@ -54,7 +55,7 @@ async def work(
                         asyncio.create_task(again(checks.sweep, every_s=SWEPT_EVERY_S)),
                     ]
                     try:
-                        todo = {CHECK: checks.check}
+                        todo = {CHECK: checks.check, SETTLE: Effects(db, now).settle}
                         await jobs.work(url, todo, stop=stop, log=log, seen_alive_s=seen_alive_s)
                     finally:
                         for chore in chores:

@@ -19,6 +19,7 @@ from graphql import (
 )
 from worlds import World
 
+from greenroom.graph import global_id, read_id
 from greenroom.schema import build
 
 SCHEMA: GraphQLSchema = build()._schema
@@ -31,6 +32,7 @@ class Stage:
 
     shop: Shop
     staff: Client
+    reviewer: Client
     tonight: str
     account: str
     ana: str
@@ -47,6 +49,11 @@ class Stage:
     document: str
     """A place for a photo of Ana's."""
     event: str
+    dora: str
+    """Dora's attempt, submitted on PASSPORT_VISA and claimed by the reviewer; its task has the same key."""
+    task: str
+    open: str
+    """The task of Ana's attempt, which nobody has claimed."""
 
 
 def papers(*photos: str) -> Input:
@@ -65,7 +72,11 @@ async def staged(world: World, shop: Shop | None = None) -> Stage:
     shop = shop or await world.seller()
     ana, ben, cleo, dora = [(await shop.anchor(name))["id"] for name in ("Ana", "Ben", "Cleo", "Dora")]
     verification = (await shop.hand_in_contact(ana))["id"]
-    await world.attempt(cleo, "CONTACT", "REJECTED", findings=[("EMAIL_UNVERIFIED", "EMAIL")])
+    reviewer = world.staff("REVIEW")
+    refused = await shop.hand_in_contact(cleo, legalName="Cleo Sanz", email="cleo@example.com")
+    await reviewer.do("ClaimTask", reviewTaskId=task_of(refused["id"]))
+    decision = {"decision": "REJECT", "findings": [EMAIL_UNVERIFIED], "internalNote": "No answer."}
+    await reviewer.do("DecideVerification", verificationId=refused["id"], expectedVersion=1, **decision)
     history = await shop.ask(
         "query($id: ID!) { node(id: $id) { ... on Anchor { verifications { nodes { review { id } } } } } }",
         {"id": cleo},
@@ -77,13 +88,16 @@ async def staged(world: World, shop: Shop | None = None) -> Stage:
     await shop.go_live(live["id"])
     await shop.do("GiveConsent", anchorId=dora, noticeVersion="2021-08")
     photos = [await world.photo(dora, kind) for kind in ("PASSPORT_DATA_PAGE", "WORK_VISA")]
-    await shop.do("SubmitVerification", anchorId=dora, evidence=papers(*photos), **IN_CHINA)
+    handed_in = await shop.do("SubmitVerification", anchorId=dora, evidence=papers(*photos), **IN_CHINA)
+    waiting = handed_in["verification"]["id"]
+    await reviewer.do("ClaimTask", reviewTaskId=task_of(waiting))
     uploads = (await shop.do("StageUploads", anchorId=ana, uploads=[UPLOAD]))["stagedUploads"]
     record = (await shop.call("AdmissionRecords", {"id": live["id"]}))["node"]["admissionRecords"][0]
     event = (await shop.call("AccountLog", {"id": shop.account_id}))["account"]["auditEvents"]["edges"][0]["node"]
     return Stage(
         shop,
         world.staff(),
+        reviewer,
         start,
         shop.account_id,
         ana,
@@ -96,7 +110,19 @@ async def staged(world: World, shop: Shop | None = None) -> Stage:
         record["id"],
         uploads[0]["document"]["id"],
         event["id"],
+        waiting,
+        task_of(waiting),
+        task_of(verification),
     )
+
+
+def task_of(verification_id: str) -> str:
+    """The task of an attempt."""
+    key = read_id(verification_id)[1]
+    return global_id("ReviewTask", key.account_id, key.id)
+
+
+EMAIL_UNVERIFIED = {"code": "EMAIL_UNVERIFIED", "requirement": "EMAIL", "message": ""}
 
 
 CONTACT = {"contact": {"legalName": "Ana García", "email": "ana@example.com", "nationality": "ES"}}
@@ -126,12 +152,17 @@ MUTATIONS: dict[str, Callable[[Stage], Input]] = {
     "liveRoomGoLive": lambda s: {"liveRoomId": s.room} | KEY,
     "liveRoomTicketRenew": lambda s: {"liveRoomId": s.live},
     "liveRoomEnd": lambda s: {"liveRoomId": s.live},
+    "reviewTaskClaim": lambda s: {"reviewTaskId": s.open},
+    "reviewTaskRelease": lambda s: {"reviewTaskId": s.task},
+    "verificationReveal": lambda s: {"verificationId": s.dora, "purpose": "Review"},
+    "verificationReview": lambda s: {"verificationId": s.dora, "expectedVersion": 1, "decision": "APPROVE"},
 }
 # Another call of a mutation, for what its first one leaves out: by a name on the path to it.
 OTHERS: dict[str, Callable[[Stage], Input]] = {
     "passportVisa": lambda s: {"anchorId": s.ana, "evidence": papers(s.document)} | IN_CHINA | KEY,
 }
 BY_STAFF = {"accountRegister", "admissionPolicyActivate"}
+BY_REVIEWERS = {"reviewTaskClaim", "reviewTaskRelease", "verificationReveal", "verificationReview"}
 
 # Every query that takes an id, with variables that find something.
 QUERIES: dict[str, Callable[[Stage], Input]] = {
@@ -146,6 +177,8 @@ QUERIES: dict[str, Callable[[Stage], Input]] = {
 
 def caller(stage: Stage, field: str) -> Client:
     """Who makes a call: the account's own people, or staff where only they may."""
+    if field in BY_REVIEWERS:
+        return stage.reviewer
     return stage.staff if field in BY_STAFF else stage.shop
 
 

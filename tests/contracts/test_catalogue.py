@@ -14,6 +14,7 @@ from greenroom.embedded import APP, OWNER
 
 NO_TENANT = {
     "alembic_version": "one row about the schema",
+    "bars": "a person is barred in every account",
     "policy_in_force": "one row about the platform",
     "rate_buckets": "by caller, and a caller may act for several accounts",
 }

@@ -8,7 +8,7 @@ import pytest
 from house import contents
 from worlds import World, foreign
 
-from contracts.calls import MUTATIONS, OTHERS, QUERIES, caller, document, has, id_places, replaced, staged
+from contracts.calls import BY_REVIEWERS, MUTATIONS, OTHERS, QUERIES, caller, document, has, id_places, replaced, staged
 from greenroom.access import account_id_of
 from greenroom.graph import global_id, read_id
 
@@ -17,6 +17,7 @@ KINDS = {
     "documentId": "Document",
     "anchorId": "Anchor",
     "verificationId": "Verification",
+    "reviewTaskId": "ReviewTask",
     "liveRoomId": "LiveRoom",
     "castMemberId": "CastMember",
     "by.id": "Account",
@@ -52,6 +53,7 @@ async def test_the_id_of_another_account_gets_the_answer_of_an_unknown_one(
     assert has(variables, path), f"the call of {field} gives nothing at {path}"
     their_id = {"Account": theirs.account, "Anchor": theirs.ana, "Verification": theirs.verification}
     their_id |= {"LiveRoom": theirs.room, "CastMember": theirs.member, "Document": theirs.document}
+    their_id |= {"ReviewTask": theirs.open}
     sought = kind_at(path)
     ids = {
         "another account's": their_id[sought],
@@ -62,13 +64,17 @@ async def test_the_id_of_another_account_gets_the_answer_of_an_unknown_one(
         "zero": "\x00",
         "long": "A" * 5_000,
     }
-    before, answers = await contents(boss), dict[str, bytes]()
-    for said, put in ids.items():
-        response = await caller(own, field).post(document(kind, field), replaced(variables, path, put))
-        assert response.status_code == 200, (said, response.text)
-        assert "errors" not in response.json(), (said, response.text)
-        answers[said] = response.content.replace(put.encode() or b"\xff", b"ID")
-    assert len(set(answers.values())) == 1, answers
+    before = await contents(boss)
+    for client in [caller(own, field), *([own.shop] if field in BY_REVIEWERS else [])]:
+        answers = dict[str, bytes]()
+        for said, put in ids.items():
+            if client is own.reviewer and said == "another account's":
+                continue  # whom a reviewer serves is everybody
+            response = await client.post(document(kind, field), replaced(variables, path, put))
+            assert response.status_code == 200, (said, response.text)
+            assert "errors" not in response.json(), (said, response.text)
+            answers[said] = response.content.replace(put.encode() or b"\xff", b"ID")
+        assert len(set(answers.values())) == 1, answers
     assert await contents(boss) == before
 
 
@@ -81,6 +87,17 @@ async def test_no_node_of_another_account_is_shown(name: str, world: World) -> N
     assert await world.anonymous().ask(query, {"id": their_id}) == {"node": None, "nodes": [None]}
     shown = await theirs.shop.ask(query, {"id": their_id})
     assert shown["node"], "its own people see it"
+
+
+async def test_a_review_task_is_shown_to_reviewers_alone(world: World) -> None:
+    stage = await staged(world)
+    query = """query($id: ID!, $of: ID!) {
+        node(id: $id) { __typename } of: node(id: $of) { ... on Verification { reviewTask { id } } } }"""
+    asked = {"id": stage.task, "of": stage.dora}
+    for client in (stage.shop, world.staff("ADMINISTER", "AUDIT"), world.client(accounts=[stage.shop.external_id])):
+        assert await client.ask(query, asked) == {"node": None, "of": {"reviewTask": None}}
+    shown = await stage.reviewer.ask(query, asked)
+    assert shown == {"node": {"__typename": "ReviewTask"}, "of": {"reviewTask": {"id": stage.task}}}
 
 
 async def test_an_account_is_hidden_by_its_external_id_too(world: World) -> None:

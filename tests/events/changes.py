@@ -16,7 +16,8 @@ Rows = dict[str, dict[tuple[Any, ...], Row]]
 Event = Row
 KEYS = {table.name: [column.name for column in table.primary_key] for table in SQLModel.metadata.sorted_tables}
 # The log itself, and what makes a retry safe: no state of anything that a reader of the log could ask about.
-BOOKKEEPING = {"events", "event_heads", "idempotency_keys"}
+# A claim is a lease, by which nothing was read or decided; a bar has no account, and the rejection is in the log.
+BOOKKEEPING = {"events", "event_heads", "idempotency_keys", "review_tasks", "bars"}
 CREATED, GONE = "created", "gone"
 
 
@@ -170,6 +171,7 @@ USED = any_of(concerns("VERIFICATION_SUBMITTED"), cast_in(*ANY_OF_ROOM, "CAST_CO
 MEMBER = any_of(recast("LIVE_ROOM_CREATED", "LIVE_ROOM_CHANGED"), confirmed)
 
 # What accounts for each part of each row. A part that is not here must not change: whoever adds one says which event.
+DECIDED = ("VERIFICATION_APPROVED", "VERIFICATION_REJECTED")
 ACCOUNTED: Mapping[str, Mapping[str, Rule]] = {
     "accounts": {
         CREATED: about("Account", "ACCOUNT_REGISTERED", by="account_id"),
@@ -190,10 +192,12 @@ ACCOUNTED: Mapping[str, Mapping[str, Rule]] = {
     "documents": {
         CREATED: about("Document", "DOCUMENT_STAGED"),
         "handed_in_at": concerns("VERIFICATION_SUBMITTED", by="anchor_id"),
+        "rejected_at": concerns("VERIFICATION_REJECTED", by="anchor_id"),
     },
     "verification_documents": {CREATED: about("Verification", "VERIFICATION_SUBMITTED", by="verification_id")},
-    "verifications": {CREATED: became, "status": became, "version": became},
-    "reviews": {},
+    "verifications": dict.fromkeys((CREATED, "status", "version", "decided_at", "is_retryable"), became),
+    "reviews": {CREATED: about("Verification", *DECIDED, by="verification_id")},
+    "review_notes": {CREATED: about("Verification", *DECIDED, by="task_id")},
     "live_rooms": {
         CREATED: about("LiveRoom", "LIVE_ROOM_CREATED"),
         **dict.fromkeys(("title", "scheduled_start_at"), ROOM),
@@ -235,12 +239,12 @@ def unaccounted(before: Rows, after: Rows) -> list[str]:
 
 
 def idle(before: Rows, after: Rows) -> list[str]:
-    """The events about something that did not change."""
+    """The events about something that did not change; those of a read, which say for what, apart."""
     changed = {(SUBJECTS.get(change.table), change.account_id, subject_id(change)) for change in changes(before, after)}
     return [
         event["action"]
         for event in appended(before, after)
-        if (event["subject_type"], event["account_id"], event["subject_id"]) not in changed
+        if event["purpose"] is None and (event["subject_type"], event["account_id"], event["subject_id"]) not in changed
     ]
 
 

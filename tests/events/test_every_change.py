@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -67,6 +68,19 @@ async def approved(world: World, stage: Stage) -> None:
 
 async def ana_travels(world: World, stage: Stage) -> None:
     await world.attempt(stage.ana, "PASSPORT_VISA")
+
+
+async def approved_before(world: World, stage: Stage) -> None:
+    shown = await stage.shop.ask(ANCHOR_OF, {"id": stage.dora})
+    await world.attempt(shown["node"]["anchor"]["id"], "PASSPORT_VISA", at=world.clock.now - timedelta(days=1))
+
+
+ANCHOR_OF = "query($id: ID!) { node(id: $id) { ... on Verification { anchor { id } } } }"
+
+
+def reject(s: Stage, code: str) -> Input:
+    finding = {"code": code, "requirement": "PASSPORT", "message": ""}
+    return {"verificationId": s.dora, "expectedVersion": 1, "decision": "REJECT", "findings": [finding]}
 
 
 async def moved(world: World, stage: Stage) -> None:
@@ -238,6 +252,23 @@ CASES = [
     Case("liveRoomGoLive", "a ready cast", "LIVE_ROOM_STARTED"),
     Case("liveRoomGoLive", "sent twice", "", is_again=True),
     Case("liveRoomTicketRenew", "on air", ""),  # the record that it names is there already
+    Case("reviewTaskClaim", "an open one", ""),
+    Case("reviewTaskRelease", "one's own", ""),
+    Case("verificationReveal", "one's claim", "VERIFICATION_REVEALED"),
+    Case("verificationReview", "approved", "VERIFICATION_APPROVED"),
+    Case(
+        "verificationReview",
+        "approved, behind an approved one",
+        "VERIFICATION_SUPERSEDED VERIFICATION_APPROVED",
+        before=approved_before,
+    ),
+    Case(
+        "verificationReview",
+        "rejected, with a note",
+        "VERIFICATION_REJECTED",
+        lambda s: reject(s, "IMAGE_GLARE") | {"internalNote": "Twice the same table."},
+    ),
+    Case("verificationReview", "rejected for good", "VERIFICATION_REJECTED", lambda s: reject(s, "FORGED_DOCUMENT")),
     Case("liveRoomEnd", "by its owner", "LIVE_ROOM_ENDED"),
     Case("liveRoomEnd", "by staff", "LIVE_ROOM_ENDED", by=staff),
     Case("liveRoomEnd", "by the media server", "LIVE_ROOM_ENDED", by=media),

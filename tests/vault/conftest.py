@@ -3,15 +3,12 @@
 `store` is each of them in turn, for what both promise; `vault` says with it what a test may look at behind its back.
 """
 
-import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
+from house import new_bucket
 
 from greenroom.documents.storage import Store, store_at
 
@@ -47,38 +44,14 @@ class Vault:
         return str(self.url).split("/")[2]
 
 
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """The address of an S3."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
-
-
 @pytest.fixture
 def directory(tmp_path: Path) -> Vault:
     return Vault(store_at(None, data_dir=tmp_path), tmp_path)
 
 
 @pytest.fixture
-def aws(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The environment that an operator gives; returns the endpoint."""
-    given = {"ENDPOINT_URL": s3, "REGION": "us-east-1"}
-    for name, value in {**given, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    return s3
-
-
-@pytest.fixture
 def bucket(aws: str, tmp_path: Path) -> Vault:
-    name = f"photos-{uuid4().hex}"
-    httpx.put(f"{aws}/{name}").raise_for_status()
-    url = f"s3://{name}/of/tests"
+    url = new_bucket(aws)
     return Vault(store_at(url, data_dir=tmp_path), tmp_path, url, aws)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from greenroom.law.days import day_of, months_after
 from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, PerRoom, Policy
 from greenroom.law.reasons import REASONS, ForAnchor
-from greenroom.law.terms import FindingCode, RequirementKind, VerificationPath, VerificationStatus
+from greenroom.law.terms import DocumentKind, FindingCode, RequirementKind, VerificationPath, VerificationStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Finding:
     code: FindingCode
     requirement: RequirementKind
     message: ForAnchor = field(default=ForAnchor(""), compare=False)
+    document_kind: DocumentKind | None = field(default=None, compare=False)  # which of the item's; None: all of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

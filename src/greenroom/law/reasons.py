@@ -46,6 +46,7 @@ class Reason:
     basis: RuleBasis
     is_final: bool = False  # never to be submitted again, whoever decides
     concerns_only_itself: bool = True  # says nothing against an older approval (R24)
+    is_of_image: bool = False  # the image itself is refused: the same one is not taken again
 
 
 def requirement_of(code: FindingCode, *, path: VerificationPath) -> RequirementKind:
@@ -79,46 +80,55 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
         Words("照片模糊、过暗或过小，请重新拍摄。", "The photo is blurred, dark or too small: take it again."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.IMAGE_GLARE: Reason(
         Words("照片反光，遮住了信息，请避开光源重拍。", "A reflection hides data: take the photo away from the light."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.IMAGE_INCOMPLETE: Reason(
         Words("证件未完整入镜或被遮挡。", "The document is cropped or partly hidden: show it whole."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.IMAGE_GREYSCALE: Reason(
         Words("请提供彩色照片。", "The photo must be in colour."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.IMAGE_SCREEN_OR_COPY: Reason(
         Words("请拍摄证件原件，不要翻拍屏幕或复印件。", "Photograph the document itself, not a screen or a copy."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.IMAGE_SAME_AS_REJECTED: Reason(
         Words("该照片此前已被退回，请重新拍摄。", "This image was refused before: take a new one."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.WRONG_DOCUMENT: Reason(
         Words("证件类型不符。", "This is another kind of document than the one asked for."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.PAGE_MISSING: Reason(
         Words("缺少页面或其中一面。", "A page or side is missing."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.DOCUMENT_EXPIRED: Reason(
         Words("证件已过期。", "The document is past its expiry date."),
         DOCUMENT,
         RuleBasis("X2", ("L3", "L8", "L25", "L30")),
+        is_of_image=True,
     ),
     FindingCode.DOCUMENT_EXPIRES_BEFORE_BROADCAST: Reason(
         Words("证件将在直播前过期。", "The document runs out before the broadcast."),
@@ -129,11 +139,13 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
         Words("证件破损、受潮或污损。", "The document is torn, wet or soiled."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.MRZ_UNREADABLE: Reason(
         Words("证件机读码无法识别。", "The machine-readable zone can't be read."),
         DOCUMENT,
         PHOTOS,
+        is_of_image=True,
     ),
     FindingCode.MRZ_CHECK_DIGIT_FAILED: Reason(
         Words("证件机读码校验不通过。", "The machine-readable zone contradicts itself: a check digit fails."),
@@ -165,11 +177,13 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
         Words("签证与护照不匹配。", "The visa belongs to another passport."),
         (PERMIT, PASSPORT),
         WORK,
+        is_of_image=True,
     ),
     FindingCode.VISA_NOT_FOR_WORK: Reason(
         Words("该签证不允许在中国工作。", "The visa does not permit work."),
         (PERMIT,),
         WORK,
+        is_of_image=True,
     ),
     FindingCode.EMAIL_UNVERIFIED: Reason(
         Words("邮箱未能联系上，请核对后重新填写。", "The e-mail address did not answer: check it and give it again."),
@@ -211,6 +225,7 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
         REAL_NAME,
         is_final=True,
         concerns_only_itself=False,
+        is_of_image=True,
     ),
     FindingCode.FORGED_DOCUMENT: Reason(
         Words("证件系伪造或经过篡改。", "The document is forged or edited."),
@@ -218,6 +233,7 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
         REAL_NAME,
         is_final=True,
         concerns_only_itself=False,
+        is_of_image=True,
     ),
     FindingCode.BLOCKLISTED_PERSON: Reason(
         Words("该主播已被禁止开播。", "This person is barred from broadcasting."),

@@ -1,6 +1,6 @@
 """Requirements: what a path asks for, and what of it is still due."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -98,6 +98,17 @@ def accepts(kind: RequirementKind, *, policy: Policy) -> tuple[tuple[DocumentKin
     if kind is RequirementKind.PASSPORT:
         return ((DocumentKind.PASSPORT_DATA_PAGE,),)
     return policy.documents if kind is RequirementKind.RIGHT_TO_WORK else ()
+
+
+def is_whole(kind: RequirementKind, documents: Collection[DocumentKind], *, policy: Policy) -> bool:
+    """Say whether these documents hold one of the item's alternatives (A21)."""
+    return any(set(together) <= set(documents) for together in accepts(kind, policy=policy))
+
+
+def stays(document: DocumentKind, about: RequirementKind, findings: Sequence[Finding]) -> bool:
+    """Say whether a document of a refused item need not be sent again: each finding names another one of it (R37)."""
+    named = [finding.document_kind for finding in findings if finding.requirement is about]
+    return bool(named) and None not in named and document not in named
 
 
 def refused_kinds(asked: Sequence[RequirementKind], attempt: Attempt | None) -> frozenset[RequirementKind]:

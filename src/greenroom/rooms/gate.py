@@ -163,6 +163,7 @@ def appearance_of(member: Record, attempts: Sequence[Record], *, policy: Policy)
         consent_withdrawn=withdrawn,
         attempts=tuple(seen(row) for row in attempts if not row["is_other"]),
         others=tuple(seen(row) for row in attempts if row["is_other"]),
+        is_barred=any(row["is_barred"] for row in attempts if not row["is_other"]),
         is_under_age=any(row["is_under_age"] for row in attempts) or None,
     )
 

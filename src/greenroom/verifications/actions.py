@@ -1,8 +1,9 @@
 """What can be done with a verification: handed in, withdrawn."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
@@ -13,6 +14,7 @@ from greenroom.accounts.tables import Account
 from greenroom.anchors.actions import agree, has_agreed, record_consent, stands
 from greenroom.anchors.tables import Anchor
 from greenroom.db import Record, Transaction
+from greenroom.documents.actions import REQUIREMENT
 from greenroom.documents.tables import Document
 from greenroom.errors import (
     ATTEMPT_CLOSED,
@@ -25,16 +27,17 @@ from greenroom.errors import (
     TooManyAttempts,
     WrongPath,
 )
-from greenroom.events.actions import Subject, record
+from greenroom.events.actions import Entry, Subject, record
 from greenroom.inforce import in_force
 from greenroom.law import lifecycle
-from greenroom.law.attempts import is_exhausted, newest
+from greenroom.law.attempts import Finding, is_exhausted, newest
 from greenroom.law.paths import cell_for
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW, Policy
-from greenroom.law.requirements import items
+from greenroom.law.requirements import items, stays
 from greenroom.law.terms import (
     BroadcastLocation,
     DataState,
+    DocumentKind,
     EntryPoint,
     RequirementKind,
     RequirementStatus,
@@ -44,7 +47,7 @@ from greenroom.law.terms import (
 from greenroom.verifications.contact import Contact, ContactEvidence, read_contact
 from greenroom.verifications.keeping import NOTHING_KEPT, Kept, Safe, attach, put_days_on, put_on, seal_of
 from greenroom.verifications.papers import Papers, PassportVisaEvidence, read_papers
-from greenroom.verifications.reads import CANDIDATES, PAST, attempt_of, case_of
+from greenroom.verifications.reads import ATTACHED, CANDIDATES, PAST, attempt_of, case_of
 from greenroom.verifications.tables import Verification
 
 SUBMITTED = VerificationStatus.SUBMITTED
@@ -106,7 +109,7 @@ async def submit(
     anchor.remembered_at, anchor.last_used_at = anchor.remembered_at or now, now
     account.first_submitted_at = account.first_submitted_at or now
     if isinstance(taken, Papers):
-        await attach(tx, attempt, taken, kept, seal=seal, now=now)
+        await attach(tx, attempt, taken, seal=seal, now=now)
     if not had_agreed:
         await record_consent(tx, anchor, by=by, now=now)
     if past["waiting"]:
@@ -131,7 +134,7 @@ async def read_evidence(
         return read_contact(evidence, anchor, kept=kept.items)
     ids = [photo.document.id for photo in evidence.photos]
     found = await photos_of(tx, anchor, ids)
-    return read_papers(evidence, anchor, found, kept=kept.items, policy=policy, now=now)
+    return read_papers(evidence, anchor, found, kept=kept.items, kept_photos=kept.photos, policy=policy, now=now)
 
 
 async def past_of(tx: Transaction, attempt: Verification, *, now: datetime) -> Record:
@@ -152,7 +155,7 @@ async def past_of(tx: Transaction, attempt: Verification, *, now: datetime) -> R
 def exhausted(past: Record, policy: Policy) -> Problem | None:
     """Say whether nothing more may be handed in: rejected for good, or attempts used up (A15, X10)."""
     at = ("input", "anchorId")
-    if past["finals"]:
+    if past["finals"] or past["is_barred"]:
         return InvalidState(at, sentence=REJECTED_FOR_GOOD)
     is_over = is_exhausted(past["attempts"], account_rejections=past["account_rejections"], policy=policy)
     return TooManyAttempts(at) if is_over else None
@@ -196,7 +199,16 @@ async def accepted(tx: Transaction, anchor: Anchor, path: VerificationPath, *, p
     if found is None or found.data_state is not DataState.ACTIVE:
         return NOTHING_KEPT
     listed = items(path, policy=policy, attempt=last)
-    return Kept(frozenset(item.kind for item in listed if item.status is RequirementStatus.ACCEPTED), found)
+    kept = frozenset(item.kind for item in listed if item.status is RequirementStatus.ACCEPTED)
+    refused = frozenset(item.kind for item in listed if item.status is RequirementStatus.REJECTED)
+    photos = await tx.rows(ATTACHED, account_id=anchor.account_id, verification_ids=[last.id])
+    return Kept(kept, refused, tuple(row for row in photos if is_kept(row, kept, last.findings)), found)
+
+
+def is_kept(photo: Record, kept: Collection[RequirementKind], findings: Sequence[Finding]) -> bool:
+    """Say whether a photo stays: its item was accepted, or what was wrong with it was another of its documents."""
+    kind = DocumentKind(photo["kind"])
+    return REQUIREMENT[kind] in kept or stays(kind, REQUIREMENT[kind], findings)
 
 
 def off_path(
@@ -230,8 +242,17 @@ async def record_status(
     now: datetime,
 ) -> None:
     """Leave the event of an attempt's new status, such as VERIFICATION_SUBMITTED."""
-    detail = {"path": path.value, "previous_status": was and was.value, "status": status.value}
-    await record(tx, f"VERIFICATION_{status.value}", about, by=by, now=now, **detail)
+    await record(tx, f"VERIFICATION_{status.value}", about, by=by, now=now, **moved(path, was=was, status=status))
+
+
+def became(attempt: Verification, status: VerificationStatus) -> Entry:
+    """Return what the log will say of an attempt that takes another status; ask before it has it."""
+    return f"VERIFICATION_{status.value}", attempt, moved(attempt.path, was=attempt.status, status=status)
+
+
+def moved(path: VerificationPath, *, was: VerificationStatus | None, status: VerificationStatus) -> dict[str, Any]:
+    """Return the detail of an event about a status."""
+    return {"path": path.value, "previous_status": was and was.value, "status": status.value}
 
 
 async def replace_waiting(tx: Transaction, anchor: Anchor, path: VerificationPath) -> None:

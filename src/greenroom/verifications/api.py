@@ -36,6 +36,7 @@ from greenroom.verifications.requirements import ReviewFinding, VerificationRequ
 if TYPE_CHECKING:
     from greenroom.anchors.api import Anchor, AnchorReferenceInput
     from greenroom.documents.api import Document
+    from greenroom.reviews.api import ReviewTask
 
 ANCHORS = strawberry.lazy("greenroom.anchors.api")
 VERIFICATIONS = batch_of(reads.BY_IDS, "ids")
@@ -106,6 +107,11 @@ class Verification(Node):
     def review(self, info: Info) -> Review | None:
         """The latest decision."""
         return Review.of(self.row, info.context.language)
+
+    @strawberry.field
+    async def review_task(self, info: Info) -> Annotated["ReviewTask", strawberry.lazy("greenroom.reviews.api")] | None:
+        """The task of deciding it. Staff only."""
+        return await home("reviews").load(info, Key(self.row["account_id"], self.row["id"]))
 
 
 @strawberry.type

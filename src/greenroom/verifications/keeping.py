@@ -11,23 +11,38 @@ from greenroom.db import Record, Transaction
 from greenroom.documents.actions import REQUIREMENT
 from greenroom.law.days import end_of
 from greenroom.law.policies import Policy
-from greenroom.law.terms import DocumentKind, RequirementKind
+from greenroom.law.terms import RequirementKind
 from greenroom.sealing import KeyWrapping, Pepper, Seal, normal
 from greenroom.verifications.contact import Contact
 from greenroom.verifications.papers import Papers
-from greenroom.verifications.reads import ATTACHED
 from greenroom.verifications.tables import Verification, VerificationDocument
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a rejected attempt leaves to the next one: the items that were not refused (R37)."""
+    """What a rejected attempt leaves to the next one (R37)."""
 
     items: frozenset[RequirementKind] = frozenset()
+    """Accepted: they need not come again."""
+    refused: frozenset[RequirementKind] = frozenset()
+    photos: tuple[Record, ...] = ()
+    """Those of accepted items, and of a refused one those that no finding is about."""
     attempt: Verification | None = None
 
 
 NOTHING_KEPT = Kept()
+OF_COLUMN = {
+    "legal_name": RequirementKind.LEGAL_NAME,
+    "email": RequirementKind.EMAIL,
+    "date_of_birth": RequirementKind.DATE_OF_BIRTH,
+    "passport_number": RequirementKind.PASSPORT,
+    "passport_issuer": RequirementKind.PASSPORT,
+}
+OF_MARK = {
+    "name_fingerprint": RequirementKind.LEGAL_NAME,
+    "email_fingerprint": RequirementKind.EMAIL,
+    "passport_fingerprint": RequirementKind.PASSPORT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +76,11 @@ def put_on(attempt: Verification, taken: Contact | Papers, kept: Kept, *, seal: 
     for column, value in values.items():
         if value is not None:
             setattr(attempt, column, seal.seal(value, **place, column=column))
-        elif kept.attempt:
+        elif kept.attempt and OF_COLUMN[column] not in kept.refused:
             setattr(attempt, column, getattr(kept.attempt, column))
-    for column in ("name_fingerprint", "email_fingerprint", "passport_fingerprint"):
-        setattr(attempt, column, marks.get(column) or (kept.attempt and getattr(kept.attempt, column)))
+    for column, kind in OF_MARK.items():
+        before = kept.attempt if kind not in kept.refused else None
+        setattr(attempt, column, marks.get(column) or (before and getattr(before, column)))
 
 
 def put_days_on(attempt: Verification, taken: Papers, kept: Kept, *, policy: Policy, now: datetime) -> None:
@@ -83,13 +99,10 @@ def put_days_on(attempt: Verification, taken: Papers, kept: Kept, *, policy: Pol
     attempt.mrz_findings = [*earlier, *found]
 
 
-async def attach(
-    tx: Transaction, attempt: Verification, taken: Papers, kept: Kept, *, seal: Seal, now: datetime
-) -> None:
-    """Hand the photos in with the attempt; those of an item that was accepted before stay handed in."""
+async def attach(tx: Transaction, attempt: Verification, taken: Papers, *, seal: Seal, now: datetime) -> None:
+    """Hand the photos in with the attempt, those of an earlier one too that stay."""
     place = {"account_id": attempt.account_id, "anchor_id": attempt.anchor_id}
     await tx.flush()
-    anew = {REQUIREMENT[paper.document.kind] for paper in taken.papers}
     for paper in taken.papers:
         paper.document.handed_in_at = now
         assert paper.last_day is not None  # else it was refused
@@ -102,15 +115,9 @@ async def attach(
                 mrz=seal.seal(paper.mrz, **place, column="mrz") if paper.mrz else None,
             )
         )
-    for row in await attached(tx, kept.attempt) if kept.attempt else []:
-        if REQUIREMENT[DocumentKind(row["kind"])] not in anew:
-            earlier = {name: row[name] for name in ("account_id", "document_id", "last_day", "mrz")}
-            tx.add(VerificationDocument(verification_id=attempt.id, **earlier))
-
-
-async def attached(tx: Transaction, attempt: Verification) -> list[Record]:
-    """Return the photos of an attempt, each with its kind."""
-    return await tx.rows(ATTACHED, account_id=attempt.account_id, verification_ids=[attempt.id])
+    for row in taken.staying:
+        earlier = {name: row[name] for name in ("account_id", "document_id", "last_day", "mrz")}
+        tx.add(VerificationDocument(verification_id=attempt.id, **earlier))
 
 
 def name_mark(pepper: Pepper, account_id: UUID, legal_name: str, nationality: str) -> bytes:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from greenroom.access import Key
 from greenroom.anchors.tables import Anchor
+from greenroom.db import Record
 from greenroom.documents.actions import REQUIREMENT
 from greenroom.documents.tables import Document
 from greenroom.errors import (
@@ -31,7 +32,7 @@ from greenroom.law.comparing import Given, contradicted, disagreements
 from greenroom.law.days import day_of, is_under_age
 from greenroom.law.mrz import CHECKS, Field, Form, Unreadable, Zone, read
 from greenroom.law.policies import Policy
-from greenroom.law.requirements import accepts
+from greenroom.law.requirements import is_whole
 from greenroom.law.states import STATES
 from greenroom.law.terms import DocumentKind, DocumentStatus, FindingCode, RequirementKind, VerificationPath
 from greenroom.text import country, email_address
@@ -71,10 +72,7 @@ class PassportVisaEvidence:
     path = VerificationPath.PASSPORT_VISA
     at = AT
 
-    @property
-    def is_partial(self) -> bool:
-        """Something was left out that a rejected attempt may have left accepted."""
-        return None in (self.legal_name, self.nationality, self.date_of_birth, self.passport_number) or not self.photos
+    is_partial = True  # whatever is typed, a photo of one item may be missing that stays handed in
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +98,8 @@ class Papers:
     passport_last_day: date | None
     work_last_day: date | None
     papers: tuple[Paper, ...]
+    staying: tuple[Record, ...]
+    """Photos of an earlier attempt that stay handed in."""
     findings: tuple[tuple[FindingCode, RequirementKind], ...]
     """What the zones say otherwise, for whoever reviews."""
 
@@ -116,12 +116,13 @@ def read_papers(
     found: Mapping[UUID, Document],
     *,
     kept: frozenset[RequirementKind],
+    kept_photos: Sequence[Record],
     policy: Policy,
     now: datetime,
 ) -> tuple[Papers, list[Problem]]:
     """Check each item on its own and against the others, so that all that is missing or wrong is told at once (R5, X3).
 
-    `found`: the anchor's documents that the photos name; `kept`: what an earlier attempt left accepted (R37).
+    `found`: the anchor's documents that the photos name; `kept` and `kept_photos`: what an earlier attempt left (R37).
     """
     today, problems = day_of(now), list[Problem]()
     papers = photos_in(evidence.photos, anchor, found, today=today, problems=problems)
@@ -135,11 +136,12 @@ def read_papers(
     born_on = birthday(evidence, zone, kept=kept, today=today, problems=problems)
     number = issuer = passport_last_day = work_last_day = None
     anew = {REQUIREMENT[paper.document.kind] for paper in papers}
+    staying = staying_beside(papers, kept_photos, policy=policy)
     if PASSPORT not in kept or PASSPORT in anew or evidence.passport_number:
         number, issuer = passport(evidence, zone, problems=problems)
-        passport_last_day = last_day_of(papers, PASSPORT, policy=policy, problems=problems)
+        passport_last_day = last_day_of(papers, staying, PASSPORT, policy=policy, problems=problems)
     if WORK not in kept or WORK in anew:
-        work_last_day = last_day_of(papers, WORK, policy=policy, problems=problems)
+        work_last_day = last_day_of(papers, staying, WORK, policy=policy, problems=problems)
     return (
         Papers(
             name,
@@ -151,6 +153,7 @@ def read_papers(
             passport_last_day,
             work_last_day,
             tuple(papers),
+            staying,
             otherwise(papers, Given(name=name, nationality=nationality)),
         ),
         problems,
@@ -253,15 +256,34 @@ def passport(
     return typed or (zone.number if zone else None), issuer
 
 
+def staying_beside(papers: Sequence[Paper], kept_photos: Sequence[Record], *, policy: Policy) -> tuple[Record, ...]:
+    """Return the photos that stay: of other kinds than came anew, of items that these do not make whole by themselves.
+
+    So who was asked for a work permit alone sends that alone, and a new visa stands in for whatever was there before.
+    """
+    anew: set[DocumentKind] = {paper.document.kind for paper in papers}
+    return tuple(
+        row
+        for row in kept_photos
+        if (kind := DocumentKind(row["kind"])) not in anew and not is_whole(REQUIREMENT[kind], anew, policy=policy)
+    )
+
+
 def last_day_of(
-    papers: Sequence[Paper], about: RequirementKind, *, policy: Policy, problems: list[Problem]
+    papers: Sequence[Paper],
+    staying: Sequence[Record],
+    about: RequirementKind,
+    *,
+    policy: Policy,
+    problems: list[Problem],
 ) -> date | None:
     """Return the earliest last day of an item's documents; tell where no alternative is whole (A21)."""
-    own = [paper for paper in papers if REQUIREMENT[paper.document.kind] is about]
-    kinds: set[DocumentKind] = {paper.document.kind for paper in own}
-    if not any(set(together) <= kinds for together in accepts(about, policy=policy)):
+    days = [(paper.document.kind, paper.last_day) for paper in papers]
+    days += [(DocumentKind(row["kind"]), row["last_day"]) for row in staying]
+    own = [(kind, day) for kind, day in days if REQUIREMENT[kind] is about]
+    if not is_whole(about, {kind for kind, _ in own}, policy=policy):
         problems.append(Required((*AT, "documents"), about))
-    return min((paper.last_day for paper in own if paper.last_day), default=None)
+    return min((day for _, day in own if day), default=None)
 
 
 OTHERWISE = {

@@ -15,6 +15,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    exists,
     func,
     literal,
     literal_column,
@@ -39,6 +40,7 @@ from greenroom.law.reasons import REASONS
 from greenroom.law.terms import (
     AccountKind,
     BroadcastLocation,
+    DocumentKind,
     FindingCode,
     RequirementKind,
     VerificationPath,
@@ -46,7 +48,7 @@ from greenroom.law.terms import (
     is_chinese,
 )
 from greenroom.paging import Listing
-from greenroom.verifications.tables import Review, Verification, VerificationDocument
+from greenroom.verifications.tables import Bar, Review, Verification, VerificationDocument
 
 REJECTED: Any = literal_column("'REJECTED'")
 REFUSED = (VerificationStatus.REJECTED, VerificationStatus.REVOKED)
@@ -86,7 +88,15 @@ def attempt_of(row: Record) -> Attempt:
 def findings_of(stored: str | list[dict[str, Any]] | None) -> tuple[Finding, ...]:
     """Read the findings of a review: JSON arrives as text from the read pool, and read already in a transaction."""
     found = orjson.loads(stored) if isinstance(stored, str) else stored or []
-    return tuple(Finding(FindingCode(f["code"]), RequirementKind(f["requirement"]), f["message"]) for f in found)
+    return tuple(
+        Finding(
+            FindingCode(f["code"]),
+            RequirementKind(f["requirement"]),
+            f["message"],
+            DocumentKind(f["document_kind"]) if f.get("document_kind") else None,
+        )
+        for f in found
+    )
 
 
 # What this person did before, by their row or by the marks of name and e-mail: a strike or a bar follows the person,
@@ -122,7 +132,8 @@ PAST = Read(
             SELECT max(u.unlocked_at) FROM anchors u WHERE u.account_id = :account_id
          ))) AS account_rejections,
         (SELECT w.id FROM verifications w WHERE w.account_id = :account_id AND w.anchor_id = :anchor_id
-         AND w.path = :path AND w.status = 'SUBMITTED') AS waiting
+         AND w.path = :path AND w.status = 'SUBMITTED') AS waiting,
+        EXISTS (SELECT FROM bars WHERE mark = :passport) AS is_barred
     FROM own
     """).bindparams(
         bindparam("account_id", type_=Uuid()),
@@ -210,7 +221,8 @@ def gate_candidates(*, of_account: bool = True) -> Any:
     anchors = (found.where(Anchor.account_id == bindparam("account_id")) if of_account else found).cte("anchors")
     parts = []
     for source, is_other in ((handed_in(anchors), False), (refused_elsewhere(anchors), True)):
-        rows = source.correlate(anchors).lateral()
+        is_barred = exists().where(col(Bar.mark) == Verification.passport_fingerprint).label("is_barred")
+        rows = source.add_columns(is_barred).correlate(anchors).lateral()
         asked = (anchors.c.id.label("of_anchor_id"), anchors.c.unlocked_at, literal(is_other).label("is_other"))
         ceiling = case((rows.c.status == REJECTED, account_rejections(anchors)), else_=0).label("account_rejections")
         parts.append(select_columns(*rows.c, *asked, ceiling).select_from(anchors.join(rows, true())))
@@ -224,7 +236,10 @@ def account_rejections(anchors: Any) -> Any:
     """
     counted, unlocked = aliased(Verification), aliased(Anchor)
     unlocked_at = (
-        select(func.max(unlocked.unlocked_at)).where(col(unlocked.account_id) == anchors.c.account_id).scalar_subquery()
+        select(func.max(unlocked.unlocked_at))
+        .where(col(unlocked.account_id) == anchors.c.account_id)
+        .correlate(anchors)
+        .scalar_subquery()
     )
     return (
         select(func.count())

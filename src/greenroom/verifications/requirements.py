@@ -33,6 +33,8 @@ class ReviewFinding:
     """For the anchor."""
     requirement: RequirementKind
     """Which item."""
+    document_kind: DocumentKind | None = None
+    """Which of the item's documents; null: the item as a whole."""
 
     @classmethod
     def of(cls, finding: Finding, language: Language) -> Self:
@@ -41,6 +43,7 @@ class ReviewFinding:
             code=finding.code,
             message=finding.message or REASONS[finding.code].words.said_in(language),
             requirement=finding.requirement,
+            document_kind=finding.document_kind,
         )
 
 

@@ -55,6 +55,26 @@ class Verification(SQLModel, table=True):
         Index("verifications_by_email", "account_id", "email_fingerprint"),
         Index("verifications_by_name", "account_id", "name_fingerprint"),
         Index("verifications_by_passport", "account_id", "passport_fingerprint"),
+        Index(
+            "verifications_of_passport",
+            "passport_fingerprint",
+            postgresql_where=text("passport_fingerprint IS NOT NULL"),
+        ),
+        Index(
+            "verifications_to_review",
+            text("(CASE WHEN path = 'CONTACT' THEN 1 ELSE 0 END)"),
+            "submitted_at",
+            "account_id",
+            "id",
+            postgresql_where=text("status = 'SUBMITTED'"),
+        ),
+        Index(
+            "verifications_reviewed",
+            text("decided_at DESC"),
+            text("account_id DESC"),
+            text("id DESC"),
+            postgresql_where=text("decided_at IS NOT NULL"),
+        ),
     )
     account_id: UUID = Field(primary_key=True)
     id: UUID = Field(primary_key=True, default_factory=uuid7)
@@ -132,3 +152,11 @@ class Review(SQLModel, table=True):
     is_retryable: bool
     findings: list[dict[str, Any]] = Field(sa_type=CODES)  # code, requirement and the words for the anchor
     created_at: datetime = Field(sa_type=INSTANT)
+
+
+class Bar(SQLModel, table=True):
+    """A person who may appear nowhere, by the mark of their passport: it holds in every account (X10)."""
+
+    __tablename__ = "bars"
+    mark: bytes = Field(primary_key=True)
+    barred_at: datetime = Field(sa_type=INSTANT)

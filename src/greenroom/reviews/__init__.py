@@ -1,0 +1,1 @@
+"""Reviews: the people who look at what was handed in, and what they decide."""
