@@ -143,6 +143,11 @@ def became(change: Change, event: Event, now: Rows) -> bool:
     return is_ours and event["anchor_id"] == change.row["anchor_id"]
 
 
+def warned(change: Change, event: Event, now: Rows) -> bool:
+    is_ours = about("Verification", "VERIFICATION_EXPIRING")(change, event, now)
+    return is_ours and event["detail"]["days"] == change.row["warned_days"]
+
+
 def vouched(change: Change, event: Event, now: Rows) -> bool:
     is_ours = about("LiveRoom", "LIVE_ROOM_STARTED", "LIVE_ROOM_JOINED", by="room_id")(change, event, now)
     return is_ours and (event["detail"]["record"], event["seq"]) == (change.row["id"], change.row["event_seq"])
@@ -192,7 +197,7 @@ ACCOUNTED: Mapping[str, Mapping[str, Rule]] = {
         "handed_in_at": concerns("VERIFICATION_SUBMITTED", by="anchor_id"),
     },
     "verification_documents": {CREATED: about("Verification", "VERIFICATION_SUBMITTED", by="verification_id")},
-    "verifications": {CREATED: became, "status": became, "version": became},
+    "verifications": {CREATED: became, "status": became, "version": became, "warned_days": warned},
     "reviews": {},
     "live_rooms": {
         CREATED: about("LiveRoom", "LIVE_ROOM_CREATED"),
