@@ -165,6 +165,14 @@ async def test_what_was_decided_meanwhile_stays_decided(meanwhile: str, world: W
     assert await expired(boss) == []
 
 
+async def test_an_end_that_moved_since_the_look_is_looked_at_again(world: World, boss: asyncpg.Connection) -> None:
+    _, attempt = await approved(world, await world.seller(), days=1)
+    world.clock.advance(days=2)
+    async with held(boss, "SELECT FROM anchors FOR UPDATE", lapses(world).expire()):
+        await boss.execute("UPDATE verifications SET ends_at = ends_at + interval '1 year'")
+    assert await status(boss, attempt) == ("APPROVED", 1)
+
+
 async def test_what_others_hold_for_long_is_left_to_the_next_turn(world: World, boss: asyncpg.Connection) -> None:
     shop = await world.seller()
     stuck, _ = await approved(world, shop, days=1)
