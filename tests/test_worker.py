@@ -7,21 +7,24 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 import structlog
-from clients import Shop
+from clients import Shop, picked
 from photos import an_anchor, checked, checks, documents, objects, photo, put, staged, working
+from race import WAITING
 from structlog.testing import CapturingLogger
 from worlds import World
 
 from greenroom import doctor, jobs
 from greenroom.db import Scope
 from greenroom.doctor import Level
+from greenroom.graph import read_id
 from greenroom.jobs import Job
+from greenroom.rooms.lapses import Lapses
 
 LIMIT_S = 60
 
@@ -167,6 +170,48 @@ async def test_a_worker_killed_at_any_moment_loses_no_photo_and_hangs_none(
             os.utime(path, (old, old))
         await chores.sweep()
     assert len(objects(world)) == 6, "what a killed worker had written beside them is swept"
+
+
+async def killed_before_it_commits(world: World, boss: asyncpg.Connection) -> None:
+    """Run a worker up to where its transaction has written all but its event, and kill it there."""
+    async with boss.transaction():
+        await boss.execute("SELECT FROM event_heads FOR UPDATE")
+        process = worker(world)
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                while not await boss.fetchval(WAITING):
+                    assert process.poll() is None, process.communicate()
+                    await asyncio.sleep(0.01)
+        finally:
+            process.kill()
+            process.wait()
+
+
+async def test_a_worker_killed_while_it_marks_or_warns_leaves_it_to_the_next_and_nothing_twice(
+    world: World, boss: asyncpg.Connection
+) -> None:
+    shop = await world.seller()
+    ids = [(await shop.anchor(name, "RU"))["id"] for name in ("Ivan", "Olga")]
+    for anchor_id in ids:
+        await world.attempt(anchor_id)
+    await shop.room(picked(ids[1], "IN_CHINA"), start=world.tonight())
+    # a worker of its own looks at the real clock
+    await boss.execute("UPDATE live_rooms SET scheduled_start_at = now() + interval '30 days'")
+    ends = "UPDATE verifications SET ends_at = now() + make_interval(days => $2) WHERE anchor_id = $1"
+    for anchor_id, days in zip(ids, (-1, 20), strict=True):
+        await boss.execute(ends, read_id(anchor_id)[1].id, days)
+    written = "SELECT action, count(*) FROM events WHERE action LIKE 'VERIFICATION_EXPIR%' GROUP BY 1 ORDER BY 1"
+    lapses = Lapses(world.db, lambda: datetime.now(UTC))
+
+    await killed_before_it_commits(world, boss)
+    assert await boss.fetch(written) == []
+    assert await lapses.expire() == 1
+    await killed_before_it_commits(world, boss)
+    assert [tuple(row) for row in await boss.fetch(written)] == [("VERIFICATION_EXPIRED", 1)]
+    await lapses.turn()
+    await lapses.turn()
+    found = [tuple(row) for row in await boss.fetch(written)]
+    assert found == [("VERIFICATION_EXPIRED", 1), ("VERIFICATION_EXPIRING", 1)]
 
 
 async def test_a_worker_that_is_told_to_stop_finishes_what_it_began(world: World, boss: asyncpg.Connection) -> None:

@@ -15,11 +15,14 @@ from greenroom.documents.checks import Checks
 from greenroom.documents.storage import store_at
 from greenroom.logs import described
 from greenroom.rooms.effects import SETTLE, Effects
+from greenroom.rooms.lapses import Lapses
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
 
 CLEARED_EVERY_S = 60.0
 SWEPT_EVERY_S = 3_600.0  # it lists the whole store
+LAPSES_EVERY_S = 3_600.0  # what it writes is told on reading before
+SOON_S = 1.0  # a worker that is new or starts again has perhaps missed some
 STARTS_AGAIN_S = 2.0  # after the database went away
 CONNECTIONS_MAX = 4
 
@@ -49,10 +52,11 @@ async def work(
                     lock_timeout_ms=settings.lock_timeout_ms,
                 )
                 async with Checker() as checker:
-                    checks = Checks(db, store, checker, keys, now)
+                    checks, lapses = Checks(db, store, checker, keys, now), Lapses(db, now)
                     chores = [
                         asyncio.create_task(again(checks.clear, every_s=CLEARED_EVERY_S)),
                         asyncio.create_task(again(checks.sweep, every_s=SWEPT_EVERY_S)),
+                        asyncio.create_task(again(lapses.turn, every_s=LAPSES_EVERY_S, first_s=SOON_S)),
                     ]
                     try:
                         todo = {CHECK: checks.check, SETTLE: Effects(db, now).settle}
@@ -71,11 +75,12 @@ async def work(
                 await asyncio.wait_for(stop.wait(), STARTS_AGAIN_S)
 
 
-async def again(chore: Callable[[], Awaitable[object]], *, every_s: float) -> None:
-    """Do a chore of the database again and again, for as long as the process lives."""
-    log = structlog.get_logger("greenroom")
+async def again(chore: Callable[[], Awaitable[object]], *, every_s: float, first_s: float | None = None) -> None:
+    """Do a chore of the database again and again, for as long as the process lives; `first_s`: how soon at first."""
+    log, pause_s = structlog.get_logger("greenroom"), every_s if first_s is None else first_s
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(pause_s)
+        pause_s = every_s
         try:
             with reached():
                 await chore()

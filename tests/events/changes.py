@@ -144,6 +144,11 @@ def became(change: Change, event: Event, now: Rows) -> bool:
     return is_ours and event["anchor_id"] == change.row["anchor_id"]
 
 
+def warned(change: Change, event: Event, now: Rows) -> bool:
+    is_ours = about("Verification", "VERIFICATION_EXPIRING")(change, event, now)
+    return is_ours and event["detail"]["days"] == change.row["warned_days"]
+
+
 def vouched(change: Change, event: Event, now: Rows) -> bool:
     is_ours = about("LiveRoom", "LIVE_ROOM_STARTED", "LIVE_ROOM_JOINED", by="room_id")(change, event, now)
     return is_ours and (event["detail"]["record"], event["seq"]) == (change.row["id"], change.row["event_seq"])
@@ -195,7 +200,10 @@ ACCOUNTED: Mapping[str, Mapping[str, Rule]] = {
         "rejected_at": concerns("VERIFICATION_REJECTED", by="anchor_id"),
     },
     "verification_documents": {CREATED: about("Verification", "VERIFICATION_SUBMITTED", by="verification_id")},
-    "verifications": dict.fromkeys((CREATED, "status", "version", "decided_at", "is_retryable"), became),
+    "verifications": {
+        **dict.fromkeys((CREATED, "status", "version", "decided_at", "is_retryable"), became),
+        "warned_days": warned,
+    },
     "reviews": {CREATED: about("Verification", *DECIDED, by="verification_id")},
     "review_notes": {CREATED: about("Verification", *DECIDED, by="task_id")},
     "live_rooms": {

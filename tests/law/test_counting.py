@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from greenroom.law.admission import Attempt, counting, last_used
-from greenroom.law.attempts import newest
+from greenroom.law.attempts import newest, standing, warning_due
 from greenroom.law.policies import ALIEXPRESS_2021, CN_2026, PerRoom, Policy
 from greenroom.law.terms import VerificationPath, VerificationStatus
 
@@ -193,6 +193,61 @@ def test_an_expiry_by_the_refresh_or_of_no_document_is_not_undone_by_an_earlier_
     for given in (attempt(EXPIRED), attempt(EXPIRED, ends_at=NOW + timedelta(days=1))):
         found = counting((given,), CONTACT, policy=ALIEXPRESS_2021, now=NOW, airs_at=ago(1))
         assert found == given
+
+
+@pytest.mark.parametrize("policy", [ALIEXPRESS_2021, CN_2026], ids=lambda policy: policy.name)
+@pytest.mark.parametrize("days_ago", [2, 190])
+@pytest.mark.parametrize("ended_days_ago", [0, 1])
+@pytest.mark.parametrize("airs_days_ago", [None, -1, 0, 0.5, 1, 1.5, 3])
+def test_an_ended_approval_stands_alike_before_and_after_a_job_marked_it(
+    policy: Policy, days_ago: float, ended_days_ago: float, airs_days_ago: float | None
+) -> None:
+    # X2, A9
+    approved = attempt(APPROVED, PASSPORT_VISA, days_ago=days_ago, ends_at=ago(ended_days_ago))
+    marked = replace(approved, status=EXPIRED)
+    airs_at = None if airs_days_ago is None else ago(airs_days_ago)
+    before, after = (standing(each, policy=policy, now=NOW, airs_at=airs_at) for each in (approved, marked))
+    assert before == after
+
+
+AHEAD = timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "warned_days", "due"),
+    [
+        (AHEAD + timedelta(seconds=1), None, None),
+        (AHEAD, None, 30),
+        (AHEAD, 30, None),
+        (timedelta(days=7, seconds=1), 30, None),
+        (timedelta(days=7), 30, 7),
+        (timedelta(days=7), None, 7),
+        (timedelta(days=7), 7, None),
+        (timedelta(seconds=1), None, 7),
+        (timedelta(0), None, None),
+        (AHEAD, 7, None),
+    ],
+)
+@pytest.mark.parametrize("status", [SUBMITTED, APPROVED])
+def test_an_end_is_warned_of_at_30_and_at_7_days_each_once(
+    status: VerificationStatus, ends_in: timedelta, warned_days: int | None, due: int | None
+) -> None:
+    given = attempt(status, PASSPORT_VISA, ends_at=NOW + ends_in)
+    assert warning_due(given, policy=ALIEXPRESS_2021, now=NOW, warned_days=warned_days) == due
+
+
+@pytest.mark.parametrize("status", [DRAFT, REJECTED, EXPIRED, REVOKED, SUPERSEDED, CANCELED])
+def test_what_admits_nobody_is_warned_of_by_nobody(status: VerificationStatus) -> None:
+    given = attempt(status, PASSPORT_VISA, ends_at=NOW + AHEAD)
+    assert warning_due(given, policy=ALIEXPRESS_2021, now=NOW, warned_days=None) is None
+
+
+def test_the_refresh_is_an_end_of_approvals_alone() -> None:
+    # A9: freshness
+    old = {"days_ago": 170, "ends_at": NOW + timedelta(days=400)}
+    assert warning_due(attempt(APPROVED, **old), policy=CN_2026, now=NOW, warned_days=None) == 30
+    assert warning_due(attempt(SUBMITTED, **old), policy=CN_2026, now=NOW, warned_days=None) is None
+    assert warning_due(attempt(APPROVED, **old), policy=ALIEXPRESS_2021, now=NOW, warned_days=None) is None
 
 
 def test_an_approval_for_another_nationality_counts_for_nothing_before_and_after_its_end() -> None:

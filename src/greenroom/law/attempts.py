@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import assert_never
+from datetime import date, datetime, timedelta
+from typing import Final, assert_never
 from uuid import UUID
 
 from greenroom.law.days import day_of, months_after
 from greenroom.law.policies import ACCOUNT_REJECTIONS_MAX, PerRoom, Policy
 from greenroom.law.reasons import REASONS, ForAnchor
 from greenroom.law.terms import DocumentKind, FindingCode, RequirementKind, VerificationPath, VerificationStatus
+
+WARNED_DAYS: Final = (30, 7)  # ahead of an end, where a broadcast is planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,27 @@ def validity_end(attempt: Attempt, *, policy: Policy) -> datetime | None:
     """Return the first instant at which this approval admits no more: by its documents or by the refresh (A9)."""
     ends = (attempt.ends_at, refresh_due(attempt, policy=policy))
     return min((end for end in ends if end is not None), default=None)
+
+
+def expiry(attempt: Attempt, *, policy: Policy) -> datetime | None:
+    """Return when an attempt stops to admit, by itself; the refresh counts from an approval, and ends nothing else."""
+    is_approved = attempt.status in (VerificationStatus.APPROVED, VerificationStatus.EXPIRED)
+    return validity_end(attempt, policy=policy) if is_approved else attempt.ends_at
+
+
+def warning_due(attempt: Attempt, *, policy: Policy, now: datetime, warned_days: int | None) -> int | None:
+    """Return how many days ahead of its end people are to be warned now: 30, later 7, each once; None: not now.
+
+    What is first seen within 7 days gets that warning alone. `warned_days`: of the last one given.
+    """
+    if attempt.status not in (VerificationStatus.SUBMITTED, VerificationStatus.APPROVED):
+        return None
+    end = expiry(attempt, policy=policy)
+    if end is None or end <= now:
+        return None
+    days = min((days for days in WARNED_DAYS if end - now <= timedelta(days=days)), default=None)
+    is_new = days is not None and (warned_days is None or days < warned_days)
+    return days if is_new else None
 
 
 def refresh_due(attempt: Attempt, *, policy: Policy) -> datetime | None:

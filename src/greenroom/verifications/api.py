@@ -13,7 +13,7 @@ from greenroom.connections import CountedConnection, Edge, Ends, Found, read_pag
 from greenroom.context import Context, Info
 from greenroom.db import Record
 from greenroom.graph import Node, bad_argument, batch_of, global_id, home, key_of, sight
-from greenroom.law.attempts import Attempt, counting, last_used, standing, validity_end
+from greenroom.law.attempts import Attempt, counting, expiry, last_used, standing
 from greenroom.law.paths import cell_for
 from greenroom.law.policies import Policy
 from greenroom.law.terms import (
@@ -203,7 +203,7 @@ def shown(row: Record, *, policy: Policy, now: datetime) -> Verification:
     common: dict[str, Any] = {
         "id": global_id("Verification", row["account_id"], row["id"]),
         "created_at": row["created_at"],
-        "expires_at": expiry(attempt, policy),
+        "expires_at": expiry(attempt, policy=policy),
         "entry_point": EntryPoint(row["entry_point"]),
         "path": attempt.path,
         "status": attempt.status,
@@ -220,12 +220,6 @@ def shown(row: Record, *, policy: Policy, now: datetime) -> Verification:
 def shown_now(row: Record, context: Context) -> Verification:
     """Return what a client sees of an attempt's row, now, under the policy in force."""
     return shown(row, policy=context.in_force.policy, now=context.now)
-
-
-def expiry(attempt: Attempt, policy: Policy) -> Any:
-    """Return when an approval stops to admit; what is not approved admits by other rules."""
-    is_approved = attempt.status in (VerificationStatus.APPROVED, VerificationStatus.EXPIRED)
-    return validity_end(attempt, policy=policy) if is_approved else attempt.ends_at
 
 
 def is_own(info: Info, row: Record) -> bool:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, SmallInteger, text
 from sqlmodel import Field, SQLModel
 from uuid_utils.compat import uuid7
 
@@ -34,6 +34,7 @@ class Verification(SQLModel, table=True):
             " OR (legal_name IS NOT NULL AND email IS NOT NULL)",
             name="contact_is_complete",
         ),
+        CheckConstraint("warned_days IN (30, 7)", name="warned_at_known_days"),
         Index("verifications_newest", "account_id", "anchor_id", "path", text("submitted_at DESC"), text("id DESC")),
         Index(
             "verifications_one_awaiting_review",
@@ -52,6 +53,11 @@ class Verification(SQLModel, table=True):
             postgresql_where=text("status = 'APPROVED'"),
         ),
         Index("verifications_rejected", "account_id", "decided_at", postgresql_where=text("status = 'REJECTED'")),
+        Index(
+            "verifications_to_expire",
+            "ends_at",
+            postgresql_where=text("status = 'APPROVED' AND ends_at IS NOT NULL"),
+        ),
         Index("verifications_by_email", "account_id", "email_fingerprint"),
         Index("verifications_by_name", "account_id", "name_fingerprint"),
         Index("verifications_by_passport", "account_id", "passport_fingerprint"),
@@ -105,6 +111,7 @@ class Verification(SQLModel, table=True):
     passport_last_day: date | None = None
     work_last_day: date | None = None  # of what permits to work
     mrz_findings: list[dict[str, Any]] | None = Field(default=None, sa_type=CODES)  # what zones say otherwise
+    warned_days: int | None = Field(default=None, sa_type=SmallInteger)  # of the last warning of its end
     data_state: DataState = Field(default=DataState.ACTIVE, sa_type=code(DataState, "data_state"))
     version: int = 1
 
