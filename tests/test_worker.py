@@ -159,7 +159,7 @@ async def test_a_worker_killed_at_any_moment_loses_no_photo_and_hangs_none(
         finally:
             process.kill()
             process.wait()
-    await boss.execute("UPDATE jobs.pgqueuer SET heartbeat = heartbeat - interval '1 minute'")  # time has passed
+        await boss.execute("UPDATE jobs.pgqueuer SET heartbeat = heartbeat - interval '1 minute'")  # time has passed
     async with working(world):
         found = await checked(shop, anchor_id)
         await until(boss, {})

@@ -829,6 +829,7 @@ def given_of(stage: Stage) -> Values:
         "before": st.sampled_from([None, None, None, ""]),
         "search": st.sampled_from([None, "", "a", "APPROVED"]),
         "action": st.sampled_from([None, "LIVE_ROOM_CREATED", "?"]),
+        "isEscalated": st.sampled_from([None, True, False]),
         "AdmissionPolicyPreviewInput": st.sampled_from(
             [{"name": "cn-2026"}, {"name": "aliexpress-2021", "launchAt": None}, {"name": "?"}]
         ),

@@ -12,6 +12,7 @@ from clients import Client, Data, newcomer, picked
 from contracts.calls import SCHEMA
 from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_required_argument
 from house import CLEAR
+from reviewing import decide
 from worlds import LAUNCHED, NOW, STAFF, World, iso, ready
 
 from greenroom.db import Scope
@@ -80,6 +81,9 @@ FILTERS: dict[str, Any] = {
     "Account.liveRooms by status": "SCHEDULED",
     "Query.accounts by search": "店",
     "Query.auditEvents by action": "ANCHOR_CREATED",
+    "Query.reviewTasks by isEscalated": False,
+    "Query.reviewTasks by path": "CONTACT",
+    "Query.reviewTasks by state": "DECIDED",
 }
 
 
@@ -168,7 +172,12 @@ async def shelf(house: World, boss: asyncpg.Connection) -> Shelf:
     for at in (start, start, house.tonight(9)):
         await shop.room(picked(anas[0]["id"]), newcomer("Eva"), start=at)
     await read_by_staff(house, anas[0]["id"], times=3)
-    client = house.client(accounts=[shop.external_id], permissions=["ADMINISTER", "AUDIT"])
+    reviewer = house.staff("REVIEW")
+    for name in ("Ben", "Cleo", "Dora"):
+        known = await shop.anchor(name)
+        handed_in = await shop.hand_in_contact(known["id"], legalName=name, email=f"{name}@example.com")
+        await decide(reviewer, handed_in["id"])
+    client = house.client(accounts=[shop.external_id], permissions=["ADMINISTER", "AUDIT", "REVIEW"])
     return Shelf(client, {"Account": shop.account_id, "Anchor": anas[0]["id"]})
 
 

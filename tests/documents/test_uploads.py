@@ -14,6 +14,7 @@ from PIL import Image
 from uuid_utils.compat import uuid7
 from worlds import World
 
+from greenroom import uploads
 from greenroom.graph import read_id
 
 
@@ -79,6 +80,25 @@ async def test_what_was_cut_short_or_altered_can_be_sent_again_to_the_same_url(w
 async def pieces(content: bytes) -> AsyncIterator[bytes]:
     for at in range(0, len(content), 10_000):
         yield content[at : at + 10_000]
+
+
+async def test_who_sends_nothing_for_too_long_is_sent_away_and_may_come_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "PAUSE_MAX_S", 0.2)
+    shop = await world.seller()
+    content = photo()
+    (place,) = await staged(shop, await an_anchor(shop), content)
+
+    async def stalling() -> AsyncIterator[bytes]:
+        yield content[:1_000]
+        await asyncio.sleep(5)
+        yield content[1_000:]
+
+    answer = await put(world, place, stalling())
+    assert (answer.status_code, code_of(answer)) == (408, "UPLOAD_TOO_SLOW")
+    assert objects(world) == []
+    assert (await put(world, place, content)).status_code == 204
 
 
 async def test_what_has_arrived_can_not_be_replaced(world: World) -> None:

@@ -131,11 +131,12 @@ async def test_the_queue_shows_nothing_of_what_was_handed_in(world: World) -> No
     answer = (await world.staff("REVIEW", "REVIEW_LEAD", "AUDIT").send("ReviewQueue")).text
     for planted in ("Petrov", "RU1234567", "1990"):
         assert planted not in answer
-    query = """{ reviewTasks { nodes { verification { ... on PassportVisaVerification {
+    query = """{ reviewTasks { nodes { verification { ... on PassportVisaVerification { expiresAt
         legalName passportExpiresOn workVisaExpiresOn documents { id findings { code } } anchor { documents { id } }
     } } } } }"""
     (node,) = (await world.staff("REVIEW").ask(query))["reviewTasks"]["nodes"]
     shown = node["verification"]
+    assert shown["expiresAt"] is None, "it is the last day of a document"
     assert (shown["legalName"], shown["passportExpiresOn"], shown["workVisaExpiresOn"]) == (None, None, None)
     assert (shown["documents"], shown["anchor"]["documents"]) == ([], [])
 

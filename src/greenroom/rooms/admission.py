@@ -185,15 +185,15 @@ class CastMember(Node):
     @strawberry.field
     def verification(self, info: Info) -> Annotated["Verification", VERIFICATIONS] | None:
         """The attempt that counts for this appearance."""
-        return self.judged(info, self.counted)
+        return self.judged(info, lambda verdict: self.counted(info, verdict))
 
-    def counted(self, verdict: Verdict | None) -> "Verification | None":
+    def counted(self, info: Info, verdict: Verdict | None) -> "Verification | None":
         """Return the attempt that counts by the law's answer."""
         assert verdict is not None
         if (attempt := verdict.counting(self.row["member_id"])) is None:
             return None
         policy, now = verdict.in_force.policy, verdict.now
-        return home("verifications").shown(verdict.row_of(attempt), policy=policy, now=now)
+        return home("verifications").shown(verdict.row_of(attempt), info.context, policy=policy, now=now)
 
     @strawberry.field
     def requirement(self, info: Info) -> Annotated["VerificationRequirement", VERIFICATIONS]:

@@ -1,6 +1,5 @@
 """The GraphQL face of verifications: attempts, what is asked for, and what was decided."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import UUID
@@ -137,7 +136,7 @@ class PassportVisaVerification(Verification):
     """Non-Chinese anchors working in China."""
 
     expires_at: Instant | None
-    """When it stops to admit: the earlier expiry of passport and visa."""
+    """When it stops to admit: the earlier expiry of passport and visa; null for staff: see `verificationReveal`."""
     path: VerificationPath
     """PASSPORT_VISA."""
     handoff_url: URL | None = None
@@ -183,11 +182,6 @@ class TaobaoVerification(Verification):
     """When the link ends."""
 
 
-KINDS: Mapping[str, type[Verification]] = {
-    VerificationPath.CONTACT: ContactVerification,
-    VerificationPath.PASSPORT_VISA: PassportVisaVerification,
-    VerificationPath.TAOBAO_APP: TaobaoVerification,
-}
 # What an outcome says of the app session that brought it; sessions of their own come with that path.
 SESSION = {
     VerificationStatus.DRAFT: TaobaoSessionStatus.CREATED,
@@ -197,13 +191,14 @@ SESSION = {
 }
 
 
-def shown(row: Record, *, policy: Policy, now: datetime) -> Verification:
+def shown(row: Record, context: Context, *, policy: Policy, now: datetime) -> Verification:
     """Return what a client sees of an attempt's row, as it stands at an instant under a policy."""
     attempt = standing(attempt_of(row), policy=policy, now=now)
+    tells_end = attempt.path is not VerificationPath.PASSPORT_VISA or acts_for(context.actor, row["account_id"])
     common: dict[str, Any] = {
         "id": global_id("Verification", row["account_id"], row["id"]),
         "created_at": row["created_at"],
-        "expires_at": expiry(attempt, policy=policy),
+        "expires_at": expiry(attempt, policy=policy) if tells_end else None,  # else it would tell what a document says
         "entry_point": EntryPoint(row["entry_point"]),
         "path": attempt.path,
         "status": attempt.status,
@@ -214,12 +209,14 @@ def shown(row: Record, *, policy: Policy, now: datetime) -> Verification:
     if attempt.path is VerificationPath.TAOBAO_APP:
         session = SESSION.get(attempt.status, TaobaoSessionStatus.PASSED)
         return TaobaoVerification(**common, session_status=session)
-    return KINDS[attempt.path](**common)
+    return (PassportVisaVerification if attempt.path is VerificationPath.PASSPORT_VISA else ContactVerification)(
+        **common
+    )
 
 
 def shown_now(row: Record, context: Context) -> Verification:
     """Return what a client sees of an attempt's row, now, under the policy in force."""
-    return shown(row, policy=context.in_force.policy, now=context.now)
+    return shown(row, context, policy=context.in_force.policy, now=context.now)
 
 
 def is_own(info: Info, row: Record) -> bool:
