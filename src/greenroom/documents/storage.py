@@ -193,12 +193,19 @@ class Directory(_Shelf):
     async def put(self, name: ObjectName, chunks: AsyncIterable[Chunk]) -> int:
         spare = self._arriving / f"{name.object_id.hex}.{secrets.token_hex(8)}"
         target, stored_bytes = self._objects / str(name), 0
+        writing: asyncio.Task[None] | None = None
         try:
             async for batch in _gathered(chunks, WRITE_BYTES, size=len):
-                await self._done(partial(_appended, spare, batch))
+                if writing:  # one batch is written while the next one comes
+                    await writing
+                writing = asyncio.create_task(self._done(partial(_appended, spare, batch)))
                 stored_bytes += sum(map(len, batch))
+            if writing:
+                await writing
             await self._done(partial(_kept, spare, target), undo=partial(_removed, target))
         finally:
+            if writing and not writing.done():
+                await asyncio.wait({writing})
             with suppress(OSError):
                 spare.unlink()
         return stored_bytes

@@ -100,21 +100,34 @@ class Sealing:
         return Content(self._plain_bytes, self._digest.digest())
 
     async def __aiter__(self) -> AsyncIterator[bytearray]:
-        """Yield the sealed bytes, a chunk at a time, the header with the first."""
-        held, at = memoryview(bytearray(CHUNK_BYTES)), 0
-        async for piece in self._plain:
-            left = memoryview(piece)
-            self._count(len(left))
-            while left:
-                if at == CHUNK_BYTES:  # more follows, so it is not the last
-                    yield await self._sealed(held, last=False)
-                    at = 0
-                taken = left[: CHUNK_BYTES - at]
-                held[at : at + len(taken)] = taken
-                at, left = at + len(taken), left[len(taken) :]
-        sealed = await self._sealed(held[:at], last=True)
+        """Yield the sealed bytes, a chunk at a time, the header with the first.
+
+        While one chunk is sealed in a thread, the next one is filled: two buffers take turns.
+        """
+        held, spare, at = memoryview(bytearray(CHUNK_BYTES)), memoryview(bytearray(CHUNK_BYTES)), 0
+        sealing: asyncio.Task[bytearray] | None = None
+        try:
+            async for piece in self._plain:
+                left = memoryview(piece)
+                self._count(len(left))
+                while left:
+                    if at == CHUNK_BYTES:  # more follows, so it is not the last
+                        done = sealing and await sealing
+                        sealing = asyncio.create_task(self._sealed(held, last=False))
+                        held, spare, at = spare, held, 0
+                        if done:
+                            yield done
+                    taken = left[: CHUNK_BYTES - at]
+                    held[at : at + len(taken)] = taken
+                    at, left = at + len(taken), left[len(taken) :]
+            if sealing:
+                yield await sealing
+            last = await self._sealed(held[:at], last=True)
+        finally:
+            if sealing and not sealing.done():
+                await asyncio.wait({sealing})
         self._compare()
-        yield sealed
+        yield last
 
     def _count(self, arrived_bytes: int) -> None:
         self._plain_bytes += arrived_bytes
