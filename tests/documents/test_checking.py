@@ -19,7 +19,8 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from greenroom.documents import checking, photos
-from greenroom.documents.checking import Busy, CannotStart, Checker, Closing
+from greenroom.documents.checking import Checker
+from greenroom.documents.children import Busy, CannotStart, Closing
 from greenroom.documents.findings import Examined, Fault, Form, Limits, Measure, Unusable
 from greenroom.documents.likeness import BYTES
 from greenroom.law.terms import DocumentKind
