@@ -58,7 +58,7 @@ bundle: $(VENV)/console.stamp
 
 # For maintainers: resolve pyproject.toml anew, keeping versions that still fit; UPGRADE=--upgrade keeps none.
 lock: $(UV)
-	$(COMPILE) pyproject.toml --extra embedded --group dev -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra embedded --extra ocr --group dev -o requirements-dev.lock
 	$(COMPILE) pyproject.toml --extra embedded --group build -c requirements-dev.lock -o requirements.lock
 	$(COMPILE) --group console -c requirements-dev.lock -o requirements-console.lock
 
