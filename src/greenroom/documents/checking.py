@@ -9,11 +9,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from greenroom.documents.children import TOLD_BYTES_MAX, Busy, Child, Content, Lost, told_of
-from greenroom.documents.findings import STANDARD, Examined, Fault, Form, Limits, Measure, Unusable
+from greenroom.documents.findings import KEPT_BYTES_MAX, STANDARD, Examined, Fault, Form, Limits, Measure, Unusable
 from greenroom.documents.likeness import BYTES as LIKENESS_BYTES
 from greenroom.law.terms import DocumentKind
 
-KEPT_BYTES_MAX: Final = 32 * 1024 * 1024  # 4,096 pixels square of noise take 12 MB
 TRIES: Final = 2  # a crash may be an accident, or somebody's kill; twice is no accident
 
 
