@@ -39,6 +39,7 @@ class Reader:
     def __init__(self, *, limits: Limits = LIMITS, idle_s: float = IDLE_S) -> None:
         self._child, self._idle_s = Child("greenroom.documents.recognition", limits), idle_s
         self._resting: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,10 +65,12 @@ class Reader:
             return None
         finally:
             self._wake()
-            self._resting = asyncio.create_task(self._rest())
+            if not self._is_closed:
+                self._resting = asyncio.create_task(self._rest())
 
     async def close(self) -> None:
         """End the process. Whoever waits for an answer gets Closing."""
+        self._is_closed = True
         await self._child.close()
         if self._resting is not None:
             self._resting.cancel()

@@ -24,6 +24,8 @@ from greenroom.law.terms import DocumentKind
 FINDING_PX: Final = 1280  # long side of the copy in which lines are found
 LINE_PX: Final = 48  # height of a line as the engine takes it
 SLENDER: Final = 10  # how much longer than high a zone's line is at least; whole ones are about 25
+# Upright, then upside down: half a turn of the corners. And once more with longer lines, as found ones may lack an end.
+ATTEMPTS: Final = ((0, 0.0), (0, 0.15), (2, 0.0), (2, 0.15))
 NICE: Final = 10  # photos that wait for their check go first
 
 Corners = Sequence[Sequence[float]]  # upper left, upper right, lower right, lower left
@@ -98,8 +100,8 @@ def engine() -> Texts:
         small = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BOX)
         found = run(pixels(small), use_det=True, use_cls=False, use_rec=False).boxes
         boxes = slender([] if found is None else [[(x / scale, y / scale) for x, y in box] for box in found])
-        for turned in (0, 2) if boxes else ():
-            yield [text_of(cut(image, box[turned:] + box[:turned])) for box in boxes]
+        for turned, longer in ATTEMPTS if boxes else ():
+            yield [text_of(cut(image, lengthened(box[turned:] + box[:turned], by=longer))) for box in boxes]
 
     text_of(Image.new("RGB", (LINE_PX * SLENDER, LINE_PX), "white"))
     return texts
@@ -121,6 +123,16 @@ def slender(boxes: Sequence[Corners]) -> list[list[tuple[float, float]]]:
 def sides(corners: Corners) -> tuple[float, float]:
     """Return the length of a line and its height."""
     return math.dist(corners[0], corners[1]), math.dist(corners[1], corners[2])
+
+
+def lengthened(corners: Corners, *, by: float) -> Corners:
+    """Return a line that is longer at both ends, by a share of its length."""
+    (ul, ur, lr, ll) = corners
+
+    def beyond(end: Sequence[float], start: Sequence[float]) -> tuple[float, float]:
+        return end[0] + (end[0] - start[0]) * by, end[1] + (end[1] - start[1]) * by
+
+    return beyond(ul, ur), beyond(ur, ul), beyond(lr, ll), beyond(ll, lr)
 
 
 def cut(image: Image.Image, corners: Corners) -> Image.Image:
