@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from itertools import permutations
+from itertools import chain, combinations, permutations
 from typing import Final
 
-from greenroom.law.mending import Mended, mend
-from greenroom.law.mrz import PLACES, VALUES, Field, Form, plain
+from greenroom.law.mending import EITHER, Mended, mend
+from greenroom.law.mrz import PLACES, VALUES, Field, Form, check_digit, plain
 from greenroom.law.terms import DocumentKind
 
 FORMS: Final[Mapping[DocumentKind, frozenset[Form]]] = {
@@ -68,4 +68,19 @@ def is_certain(mended: Mended) -> bool:
     """Say whether the number stands as it was read, and no other could have been."""
     number = range(1, PLACES[mended.zone.form][Field.NUMBER_CHECK].last + 1)
     changed = (change.span for change in mended.changes if change.span.line == 2)
-    return not mended.unproven and not any(span.first in number for span in changed)
+    is_as_read = not any(span.first in number for span in changed)
+    return is_as_read and not mended.unproven and not has_rival(mended.zone.lines[1][: number.stop - 1])
+
+
+def has_rival(number: str) -> bool:
+    """Say whether a number's check digit would hold as well if one kind of look-alike was read wrong several times.
+
+    An engine that takes I for 1 once does so again, and two such mistakes can make up for each other.
+    """
+    read, check = number[:-1], number[-1]
+    for pair in {frozenset(pair) for pair in EITHER.items()}:
+        places = [i for i, character in enumerate(read) if character in pair]
+        for wrong in chain.from_iterable(combinations(places, count) for count in range(1, len(places) + 1)):
+            if check_digit("".join(EITHER[c] if i in wrong else c for i, c in enumerate(read))) == check:
+                return True
+    return False
