@@ -16,7 +16,7 @@ COMPILE = $(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11
 ALONE = $(BIN)/python -c 'import fcntl, subprocess, sys; held = open(sys.argv[1], "w"); \
 	fcntl.flock(held, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[2:]))'
 
-.PHONY: run test lint schema law bench console bundle lock reset clean
+.PHONY: run test lint schema law bench console bundle ocr lock reset clean
 
 # The shell becomes the server, so that a signal to make reaches it.
 run: $(VENV)/run.stamp
@@ -56,11 +56,18 @@ console: $(VENV)/run.stamp
 bundle: $(VENV)/console.stamp
 	@$(BIN)/python console/build.py
 
+# Beside what `make run` installs: the engine that reads zones from photos.
+ocr: $(VENV)/run.stamp
+	@$(LOCKED) requirements-ocr.lock
+
 # For maintainers: resolve pyproject.toml anew, keeping versions that still fit; UPGRADE=--upgrade keeps none.
-lock: $(UV)
-	$(COMPILE) pyproject.toml --extra embedded --group dev -o requirements-dev.lock
+lock: $(UV) $(BIN)/python
+	$(COMPILE) pyproject.toml --extra embedded --extra ocr --group dev -o requirements-dev.lock
 	$(COMPILE) pyproject.toml --extra embedded --group build -c requirements-dev.lock -o requirements.lock
 	$(COMPILE) --group console -c requirements-dev.lock -o requirements-console.lock
+	$(BIN)/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*project["optional-dependencies"]["ocr"], sep="\n")' \
+		| $(COMPILE) - -c requirements-dev.lock -o requirements-ocr.lock
 
 # Start over: the next `make run` fills a new world, its times counted from then. It stops nothing.
 reset: $(VENV)/run.stamp

@@ -25,6 +25,7 @@ from greenroom.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 RUNTIME, CONSOLE, DEV = "requirements.lock", "requirements-console.lock", "requirements-dev.lock"
+OCR = "requirements-ocr.lock"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text().replace("\\\n", "")
 COMPOSE = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
@@ -41,13 +42,13 @@ def instruction(word: str) -> list[str]:
     return re.findall(rf"^\s*{word} (.+)$", DOCKERFILE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", [RUNTIME, CONSOLE, DEV])
+@pytest.mark.parametrize("name", [RUNTIME, CONSOLE, OCR, DEV])
 def test_a_lock_holds_only_pinned_packages_and_their_digests_and_no_address(name: str) -> None:
     pin = r"[a-z0-9.-]+==[^ ;\\]+(?: ; [^\\]+)?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
     assert re.fullmatch(f"(?:{pin})+", (ROOT / name).read_text())
 
 
-@pytest.mark.parametrize("name", [RUNTIME, CONSOLE])
+@pytest.mark.parametrize("name", [RUNTIME, CONSOLE, OCR])
 def test_what_is_tested_is_what_runs(name: str) -> None:
     assert locked(name).items() <= locked(DEV).items()
 
@@ -56,11 +57,17 @@ def test_the_locks_are_not_older_than_what_the_project_asks_for() -> None:
     project, groups = PROJECT["project"], PROJECT["dependency-groups"]
     runtime = [*project["dependencies"], *project["optional-dependencies"]["embedded"], *groups["build"]]
     tools = [line for line in groups["dev"] if isinstance(line, str)]
-    asked = {RUNTIME: runtime, CONSOLE: groups["console"], DEV: [*runtime, *tools, *groups["console"]]}
+    extra = project["optional-dependencies"]["ocr"]
+    asked = {RUNTIME: runtime, CONSOLE: groups["console"], OCR: extra}
+    asked[DEV] = [*runtime, *tools, *groups["console"], *extra]
     for name, lines in asked.items():
         versions = locked(name)
         for wanted in map(Requirement, lines):
             assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), f"{wanted} in {name}: make lock"
+
+
+def test_the_engine_that_reads_zones_is_no_part_of_what_make_run_installs() -> None:
+    assert not {"rapidocr", "onnxruntime", "numpy"} & locked(RUNTIME).keys()
 
 
 def test_the_backend_that_builds_the_package_is_in_the_lock() -> None:

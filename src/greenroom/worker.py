@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 
 import structlog
 
 from greenroom import jobs
 from greenroom.db import Hindered, connect, reached
-from greenroom.documents.actions import CHECK
+from greenroom.documents import reading
+from greenroom.documents.actions import CHECK, READ_ZONE
 from greenroom.documents.checking import Checker
 from greenroom.documents.checks import Checks
+from greenroom.documents.reading import Reader
 from greenroom.documents.storage import store_at
 from greenroom.logs import described
 from greenroom.rooms.effects import SETTLE, Effects
@@ -51,15 +53,21 @@ async def work(
                     statement_timeout_ms=settings.statement_timeout_ms,
                     lock_timeout_ms=settings.lock_timeout_ms,
                 )
-                async with Checker() as checker:
-                    checks, lapses = Checks(db, store, checker, keys, now), Lapses(db, now)
+                async with AsyncExitStack() as processes:
+                    checker = await processes.enter_async_context(Checker())
+                    reader = await processes.enter_async_context(Reader()) if reading.is_installed() else None
+                    checks, lapses = Checks(db, store, checker, keys, now, reader), Lapses(db, now)
                     chores = [
                         asyncio.create_task(again(checks.clear, every_s=CLEARED_EVERY_S)),
                         asyncio.create_task(again(checks.sweep, every_s=SWEPT_EVERY_S)),
                         asyncio.create_task(again(lapses.turn, every_s=LAPSES_EVERY_S, first_s=SOON_S)),
                     ]
                     try:
-                        todo = {CHECK: checks.check, SETTLE: Effects(db, now).settle}
+                        todo = {
+                            CHECK: checks.check,
+                            READ_ZONE: checks.read_zone,
+                            SETTLE: Effects(db, now).settle,
+                        }
                         await jobs.work(url, todo, stop=stop, log=log, seen_alive_s=seen_alive_s)
                     finally:
                         for chore in chores:

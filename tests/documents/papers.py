@@ -27,8 +27,8 @@ class Page:
     lines: tuple[str, str]
 
 
-def page(person: int, *, template: int = 1, coloured: bool = True) -> Page:
-    """Draw the data page of one person, on the paper of one country (`template`)."""
+def page(person: int, *, template: int = 1, coloured: bool = True, zone: str | None = None) -> Page:
+    """Draw the data page of one person, on the paper of one country (`template`), or with another zone."""
     rng, paper = random.Random(f"person {person}"), random.Random(f"template {template}")
     image = _paper(paper)
     draw = ImageDraw.Draw(image)
@@ -50,7 +50,8 @@ def page(person: int, *, template: int = 1, coloured: bool = True) -> Page:
     for row, (label, value) in enumerate(fields.items()):
         draw.text((540, 136 + row * 88), label, font=_font(20), fill=(60, 70, 90))
         draw.text((540, 160 + row * 88), value, font=_font(38), fill=(25, 25, 30))
-    lines = _mrz(surname, name, number, born, until, rng)
+    upper, lower = zone.split("\n") if zone else _mrz(surname, name, number, born, until, rng)
+    lines = (upper, lower)
     _written(draw, lines)
     return Page(image if coloured else image.convert("L").convert("RGB"), lines)
 

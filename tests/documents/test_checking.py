@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,51 +18,16 @@ from hostile_files.make import encoded, frames, halved, heic, multi_picture, pic
 from PIL import Image
 from structlog.testing import capture_logs
 
+from documents.processes import LINUX, Processes, end, family, gone, in_pieces
 from greenroom.documents import checking, photos
-from greenroom.documents.checking import Busy, CannotStart, Checker, Closing
+from greenroom.documents.checking import Checker
+from greenroom.documents.children import Busy, CannotStart, Closing
 from greenroom.documents.findings import Examined, Fault, Form, Limits, Measure, Unusable
 from greenroom.documents.likeness import BYTES
 from greenroom.law.terms import DocumentKind
 
 VISA = DocumentKind.WORK_VISA
 PHOTO = encoded(picture(), "JPEG")
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-
-
-def family(pid: int) -> list[int]:
-    """The processes below one, which its death must end too."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if int(entry.read_text().rpartition(")")[2].split()[1]) == pid:
-                found += [int(entry.parent.name), *family(int(entry.parent.name))]
-    return found
-
-
-Processes = Callable[[], list[int]]
-
-
-@pytest.fixture
-def processes() -> Processes:
-    """Call it for what was started since the test began, a process before its fork; not for the session's others."""
-    before = set(family(os.getpid()))
-    return lambda: [pid for pid in family(os.getpid()) if pid not in before]
-
-
-def is_alive(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-async def gone(pids: list[int]) -> None:
-    """Wait for their end."""
-
-    def watch() -> None:
-        while any(map(is_alive, pids)):
-            time.sleep(0.01)
-
-    await asyncio.to_thread(watch)
 
 
 def both_below(pid: int) -> list[int]:
@@ -78,26 +43,8 @@ def environment(pid: int) -> bytes:
     return b""
 
 
-def end(pids: list[int], how: int = signal.SIGKILL) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, how)
-
-
 def held_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def in_pieces(content: bytes, between: Callable[[], object] = lambda: None) -> Callable[[], AsyncIterator[bytes]]:
-    """Something that yields `content`, and does something in the midst of it."""
-
-    async def pieces() -> AsyncIterator[bytes]:
-        yield content[:1000]
-        between()
-        await asyncio.sleep(0)
-        yield content[1000:]
-
-    return pieces
 
 
 async def fine(checker: Checker) -> bool:

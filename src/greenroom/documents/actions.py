@@ -8,14 +8,17 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import any_, bindparam
+from sqlalchemy import and_, any_, bindparam
+from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
 from greenroom.access import Actor, Key, own
 from greenroom.anchors.actions import IDS, data_key_of, has_agreed, stands
-from greenroom.anchors.tables import Anchor
+from greenroom.anchors.tables import Anchor, AnchorKey
+from greenroom.columns import table
 from greenroom.db import Read, Record, Transaction
 from greenroom.documents.tables import Document
+from greenroom.documents.zones import FORMS
 from greenroom.errors import (
     DIGEST_FORM,
     PHOTO_SIZE,
@@ -45,6 +48,7 @@ CLEARED_AT_ONCE = 500
 UPLOADS: Path = ("input", "uploads")
 SHA_256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 CHECK = Job("check_photo", at_once=2)
+READ_ZONE = Job("read_zone", at_once=1)
 SERVICE = Actor("greenroom")  # checks and clears on nobody's behalf
 
 
@@ -147,6 +151,8 @@ async def settle(tx: Transaction, key: Key, checked: Checked, *, now: datetime) 
     row = await locked(tx, key)
     if row is None or row.status is not DocumentStatus.CHECKING:
         return checked.object_id  # it was done before, or cleared away meanwhile
+    if checked.object_id and row.kind in FORMS:
+        await READ_ZONE.enqueue(tx, account_id=str(key.account_id), id=str(key.id))
     original = row.object_id
     row.status = DocumentStatus.READY if checked.object_id else DocumentStatus.FAILED
     row.object_id, row.likeness, row.findings = checked.object_id, checked.likeness, list(checked.findings)
@@ -154,6 +160,24 @@ async def settle(tx: Transaction, key: Key, checked: Checked, *, now: datetime) 
     row.checked_at, row.expires_at = now, now + (KEPT_FOR if checked.object_id else FAILED_FOR)
     await record(tx, f"DOCUMENT_{row.status.value}", row, by=SERVICE, now=now)
     return original
+
+
+async def keep_zone(
+    tx: Transaction, key: Key, sealed: bytes, *, object_id: UUID, is_certain: bool, now: datetime
+) -> bool:
+    """Keep the zone that was read in this object, once; what was handed in or cleared away meanwhile is left alone."""
+    row = await locked(tx, key)
+    if row is None or not awaits_zone(row.model_dump()) or row.object_id != object_id:
+        return False
+    row.zone, row.is_zone_certain = sealed, is_certain
+    await record(tx, "DOCUMENT_ZONE_READ", row, by=SERVICE, now=now)
+    return True
+
+
+def awaits_zone(row: Record) -> bool:
+    """Say whether a document's zone would still be of use: it fills in the form."""
+    is_open = row["status"] == DocumentStatus.READY and row["handed_in_at"] is None
+    return is_open and row["zone"] is None and row["kind"] in FORMS
 
 
 async def clear_away(tx: Transaction, key: Key, *, now: datetime) -> Document | None:
@@ -204,4 +228,18 @@ EXPIRED = Read(
     .limit(CLEARED_AT_ONCE)
 )
 NAMED = Read(select(Document).where(col(Document.object_id) == any_(bindparam("object_ids", type_=IDS))))
+ZONES = Read(
+    select_columns(*(table(Document).c[name] for name in ("id", "anchor_id", "zone", "is_zone_certain")))
+    .add_columns(col(AnchorKey.master_key_id), col(AnchorKey.wrapped))
+    .join(
+        AnchorKey,
+        and_(col(AnchorKey.account_id) == Document.account_id, col(AnchorKey.anchor_id) == Document.anchor_id),
+    )
+    .where(
+        col(Document.account_id) == bindparam("account_id"),
+        col(Document.id) == any_(bindparam("ids", type_=IDS)),
+        col(Document.handed_in_at).is_(None),
+        col(Document.zone).is_not(None),
+    )
+)
 OF_BATCH = Read(OF_ACCOUNT.where(col(Document.batch_id) == bindparam("batch_id")).order_by(col(Document.id)))

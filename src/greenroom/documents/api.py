@@ -14,10 +14,14 @@ from greenroom.documents.findings import FAULTS, Fault
 from greenroom.documents.links import Purpose
 from greenroom.errors import Refused
 from greenroom.graph import Node, batch_of, global_id, home, key_of, sight
+from greenroom.law.days import day_of
+from greenroom.law.mrz import Zone, read
 from greenroom.law.reasons import REASONS, Words
+from greenroom.law.states import STATES
 from greenroom.law.terms import DocumentKind, DocumentStatus, FindingCode
 from greenroom.payloads import Payload, made, user_errors
-from greenroom.scalars import URL, Instant
+from greenroom.scalars import URL, CountryCode, Day, Instant
+from greenroom.sealing import Seal, context_of
 
 if TYPE_CHECKING:
     from greenroom.verifications.requirements import ReviewFinding
@@ -25,7 +29,45 @@ if TYPE_CHECKING:
 UPLOADS_AT = "/uploads"
 DOCUMENTS = batch_of(actions.BY_IDS, "ids")
 WAITING = batch_of(actions.NOT_HANDED_IN, "anchor_ids", by="anchor_id", many=True)
+ZONES = batch_of(actions.ZONES, "ids")
 strawberry.enum(DocumentStatus)
+
+
+@strawberry.type
+class DocumentZone:
+    """What a photo's machine-readable zone says. Its check digits are right; no digit guards names and states."""
+
+    date_of_birth: Day | None
+    """Date of birth; null where it is not known to the day."""
+    document_number: str
+    """Passport number; on a visa the passport's or its own."""
+    expires_on: Day | None
+    """Its last day."""
+    is_certain: bool
+    """Whether the number was read without doubt: then the zone stands for `mrz` where that is left out."""
+    issuer: CountryCode | None
+    """Issuing state."""
+    lines: list[str]
+    """Both lines."""
+    name: str
+    """Family name, then given names, in A to Z."""
+    nationality: CountryCode | None
+    """Nationality."""
+
+    @classmethod
+    def of(cls, zone: Zone, *, is_certain: bool) -> Self:
+        """What a client sees of a zone."""
+        born, issuer, nationality = zone.born, STATES.get(zone.issuer), STATES.get(zone.nationality)
+        return cls(
+            date_of_birth=Day(born.latest) if born and born.earliest == born.latest else None,
+            document_number=zone.number,
+            expires_on=Day(zone.expires_on) if zone.expires_on else None,
+            is_certain=is_certain,
+            issuer=CountryCode(issuer) if issuer else None,
+            lines=list(zone.lines),
+            name=" ".join((*zone.names.primary, *zone.names.secondary)),
+            nationality=CountryCode(nationality) if nationality else None,
+        )
 
 
 @strawberry.type
@@ -52,6 +94,12 @@ class Document(Node):
         )
 
     @strawberry.field
+    async def zone(self, info: Info) -> DocumentZone | None:
+        """Its machine-readable zone as read from the photo, to fill in a form; null where it could not be read, where
+        photos are not read at all, for staff, and once the document is handed in. Comes a while after READY."""
+        return await zone_read(info, Key(self.row["account_id"], self.row["id"]))
+
+    @strawberry.field
     def findings(self, info: Info) -> list[Annotated["ReviewFinding", strawberry.lazy("greenroom.verifications.api")]]:
         """What the checks found, at once."""
         finding, language = home("verifications").ReviewFinding, info.context.language
@@ -69,6 +117,22 @@ def words_of(finding: dict[str, Any]) -> Words:
     """Return the words of what the checks found: of a fault, or of the code that a measure warns with."""
     fault = finding.get("fault")
     return FAULTS[Fault(fault)][1] if fault else REASONS[FindingCode(finding["code"])].words
+
+
+async def zone_read(info: Info, key: Key) -> DocumentZone | None:
+    """Open the zone of a document that is not handed in, for the account's own people alone."""
+    if not acts_for(info.context.actor, key.account_id):
+        return None
+    row = await info.context.loader(ZONES).load(key)
+    if row is None:
+        return None
+    place = {"account_id": key.account_id, "anchor_id": row["anchor_id"]}
+    data_key = await info.context.services.keys.unwrap(
+        row["master_key_id"], row["wrapped"], context=context_of(**place)
+    )
+    text = Seal(data_key).open(row["zone"], **place, column="zone")
+    zone = read(text, today=day_of(info.context.now))
+    return DocumentZone.of(zone, is_certain=row["is_zone_certain"]) if isinstance(zone, Zone) else None
 
 
 @strawberry.type

@@ -1,4 +1,4 @@
-"""Checks: what a worker does with photos: examined and written anew as they arrive, cleared away when unwanted.
+"""Checks: what a worker does with photos: examined and written anew, their zones read, cleared away when unwanted.
 
 Each step asks the rows what is still to do, so a job that is done twice, or killed anywhere, changes nothing that
 counts: the new object is there before its row says so, and the old one goes after.
@@ -20,10 +20,12 @@ from greenroom.documents.actions import Checked
 from greenroom.documents.checking import Checker
 from greenroom.documents.findings import Examined, Fault, Unusable
 from greenroom.documents.likeness import is_among
+from greenroom.documents.reading import Reader
 from greenroom.documents.storage import ObjectName, Store, sweep
 from greenroom.documents.stream import Rendition, Sealing, opened
+from greenroom.law.days import day_of
 from greenroom.law.terms import DocumentKind, DocumentStatus
-from greenroom.sealing import KeyWrapping
+from greenroom.sealing import KeyWrapping, Seal
 
 CLEARING = Scope(reading="clearing")
 ORPHAN_AFTER = timedelta(hours=2)  # longer than any upload takes to be committed
@@ -31,13 +33,14 @@ ORPHAN_AFTER = timedelta(hours=2)  # longer than any upload takes to be committe
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What the work needs; `now` tells the present."""
+    """What the work needs; `now` tells the present. Without a reader, zones are not read."""
 
     db: Database
     store: Store
     checker: Checker
     keys: KeyWrapping
     now: Callable[[], datetime]
+    reader: Reader | None = None
 
     async def check(self, what: Mapping[str, Any]) -> None:
         """Examine one photo that has arrived: `{account_id, id}`. Raises what the queue tries again for."""
@@ -59,13 +62,7 @@ class Checks:
         return found[0] if found else None
 
     async def _examined(self, key: Key, row: Record, data_key: bytes) -> Checked:
-        original = ObjectName(key.account_id, key.id, row["object_id"])
-
-        async def plain() -> AsyncIterator[bytes]:
-            sealed = await self.store.get(original)
-            async for piece in opened(sealed, data_key=data_key, name=original, rendition=Rendition.ORIGINAL):
-                yield piece
-
+        plain = self._plain(key, row, data_key, Rendition.ORIGINAL)
         result = await self.checker.examine(plain, kind=DocumentKind(row["kind"]))
         if isinstance(result, Examined) and await self._was_rejected(key, result):
             result = Unusable(Fault.SAME_AS_REJECTED)
@@ -81,6 +78,38 @@ class Checks:
     async def _was_rejected(self, key: Key, examined: Examined) -> bool:
         rejected = await self.db.rows(actions.REJECTED, Scope(key.account_id), account_id=key.account_id)
         return is_among(examined.likeness, [row["likeness"] for row in rejected])
+
+    def _plain(
+        self, key: Key, row: Record, data_key: bytes, rendition: Rendition
+    ) -> Callable[[], AsyncIterator[bytes]]:
+        name = ObjectName(key.account_id, key.id, row["object_id"])
+
+        async def plain() -> AsyncIterator[bytes]:
+            sealed = await self.store.get(name)
+            async for piece in opened(sealed, data_key=data_key, name=name, rendition=rendition):
+                yield piece
+
+        return plain
+
+    async def read_zone(self, what: Mapping[str, Any]) -> None:
+        """Read the zone of one photo that is READY: `{account_id, id}`. The photo stays so, whatever becomes of it."""
+        key = Key(UUID(what["account_id"]), UUID(what["id"]))
+        row = await self._row(key) if self.reader else None
+        if self.reader is None or row is None or not actions.awaits_zone(row):
+            return
+        data_key = await data_key_at(self.db, key.account_id, row["anchor_id"], keys=self.keys)
+        if data_key is None:
+            return
+        plain = self._plain(key, row, data_key, Rendition.CHECKED)
+        zone = await self.reader.read(plain, kind=DocumentKind(row["kind"]), today=day_of(self.now()))
+        if zone is None:
+            return
+        place = {"account_id": key.account_id, "anchor_id": row["anchor_id"], "column": "zone"}
+        sealed = Seal(data_key).seal("\n".join(zone.lines), **place)
+        async with self.db.transaction(Scope(key.account_id)) as tx:
+            await actions.keep_zone(
+                tx, key, sealed, object_id=row["object_id"], is_certain=zone.is_certain, now=self.now()
+            )
 
     async def clear(self) -> int:
         """Clear away what was not handed in in time, bytes included; returns how many."""

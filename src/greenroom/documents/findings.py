@@ -26,6 +26,7 @@ class Limits:
 
 
 STANDARD: Final = Limits()
+KEPT_BYTES_MAX: Final = 32 * 1024 * 1024  # of the clean JPEG: 4,096 pixels square of noise take 12 MB
 
 
 class Form(StrEnum):

@@ -22,6 +22,7 @@ class Document(SQLModel, table=True):
         ),
         CheckConstraint("(status = 'STAGED') = (uploaded_at IS NULL)", name="staged_until_uploaded"),
         CheckConstraint("status NOT IN ('CHECKING', 'READY') OR object_id IS NOT NULL", name="uploaded_has_object"),
+        CheckConstraint("(zone IS NULL) = (is_zone_certain IS NULL)", name="zone_certain_or_not"),
         Index(
             "documents_not_handed_in",
             "account_id",
@@ -43,6 +44,8 @@ class Document(SQLModel, table=True):
     sha256: bytes  # as announced
     object_id: UUID | None = None  # names its bytes in the store
     likeness: bytes | None = None  # to know the image again (likeness.py)
+    zone: bytes | None = None  # sealed, as read from it (zones.py), until it is handed in
+    is_zone_certain: bool | None = None
     findings: list[dict[str, Any]] = Field(default_factory=list, sa_type=CODES)  # what warns, or why it FAILED
     created_at: datetime = Field(sa_type=INSTANT)
     uploaded_at: datetime | None = Field(default=None, sa_type=INSTANT)

@@ -44,8 +44,9 @@ from greenroom.law.terms import (
     VerificationPath,
     VerificationStatus,
 )
+from greenroom.sealing import KeyWrapping
 from greenroom.verifications.contact import Contact, ContactEvidence, read_contact
-from greenroom.verifications.keeping import NOTHING_KEPT, Kept, Safe, attach, put_days_on, put_on, seal_of
+from greenroom.verifications.keeping import NOTHING_KEPT, Kept, Safe, attach, put_days_on, put_on, seal_of, zones_of
 from greenroom.verifications.papers import Papers, PassportVisaEvidence, read_papers
 from greenroom.verifications.reads import ATTACHED, CANDIDATES, PAST, attempt_of, case_of
 from greenroom.verifications.tables import Verification
@@ -90,7 +91,7 @@ async def submit(
         return Refused.of(problem)
     had_agreed = has_agreed(anchor, policy)
     kept = await accepted(tx, anchor, evidence.path, policy=policy) if evidence.is_partial else NOTHING_KEPT
-    taken, problems = await read_evidence(tx, evidence, anchor, kept, policy=policy, now=now)
+    taken, problems = await read_evidence(tx, evidence, anchor, kept, keys=safe.keys, policy=policy, now=now)
     if problem := consented(anchor, consent_version, policy=policy, now=now):
         problems = [problem, *problems]
     if problems:
@@ -126,6 +127,7 @@ async def read_evidence(
     anchor: Anchor,
     kept: Kept,
     *,
+    keys: KeyWrapping,
     policy: Policy,
     now: datetime,
 ) -> tuple[Contact | Papers, list[Problem]]:
@@ -134,7 +136,8 @@ async def read_evidence(
         return read_contact(evidence, anchor, kept=kept.items)
     ids = [photo.document.id for photo in evidence.photos]
     found = await photos_of(tx, anchor, ids)
-    return read_papers(evidence, anchor, found, kept=kept.items, kept_photos=kept.photos, policy=policy, now=now)
+    zones = await zones_of(tx, anchor, found.values(), keys=keys)
+    return read_papers(evidence, anchor, found, zones, kept=kept.items, kept_photos=kept.photos, policy=policy, now=now)
 
 
 async def past_of(tx: Transaction, attempt: Verification, *, now: datetime) -> Record:

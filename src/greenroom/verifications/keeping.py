@@ -1,6 +1,7 @@
 """Keeping: what was handed in, put on its attempt: sealed, marked to be known again, with its photos."""
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +10,7 @@ from greenroom.anchors.actions import data_key_of
 from greenroom.anchors.tables import Anchor
 from greenroom.db import Record, Transaction
 from greenroom.documents.actions import REQUIREMENT
+from greenroom.documents.tables import Document
 from greenroom.law.days import end_of
 from greenroom.law.policies import Policy
 from greenroom.law.terms import RequirementKind
@@ -58,6 +60,17 @@ async def seal_of(tx: Transaction, anchor: Anchor, *, keys: KeyWrapping) -> Seal
     return Seal(await data_key_of(tx, anchor, keys=keys))
 
 
+async def zones_of(
+    tx: Transaction, anchor: Anchor, photos: Iterable[Document], *, keys: KeyWrapping
+) -> dict[UUID, str]:
+    """Return the zones that were read from these photos and can stand for typed ones."""
+    read = [row for row in photos if row.zone and row.is_zone_certain and row.handed_in_at is None]
+    if not read:
+        return {}
+    seal, place = await seal_of(tx, anchor, keys=keys), {"account_id": anchor.account_id, "anchor_id": anchor.id}
+    return {row.id: seal.open(row.zone, **place, column="zone") for row in read if row.zone}
+
+
 def put_on(attempt: Verification, taken: Contact | Papers, kept: Kept, *, seal: Seal, pepper: Pepper) -> None:
     """Put what was taken on an attempt, sealed and marked; what is kept stays sealed as it lies."""
     account_id = attempt.account_id
@@ -105,6 +118,7 @@ async def attach(tx: Transaction, attempt: Verification, taken: Papers, *, seal:
     await tx.flush()
     for paper in taken.papers:
         paper.document.handed_in_at = now
+        paper.document.zone = paper.document.is_zone_certain = None  # kept below, if it counts
         assert paper.last_day is not None  # else it was refused
         tx.add(
             VerificationDocument(

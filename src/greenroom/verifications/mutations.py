@@ -35,9 +35,10 @@ class DocumentEvidenceInput:
     document_id: strawberry.ID
     """A READY document of this anchor."""
     expires_on: Day | None = strawberry.UNSET
-    """Its last day. Required unless the MRZ gives it."""
+    """Its last day. Required unless the MRZ gives it, typed or read."""
     mrz: str | None = strawberry.UNSET
-    """Its machine-readable zone: TD3 (2 × 44), MRV-A (2 × 44) or MRV-B (2 × 36)."""
+    """Its machine-readable zone: TD3 (2 × 44), MRV-A (2 × 44) or MRV-B (2 × 36). Left out, what was read from the photo
+    counts where `Document.zone` is certain; what is typed otherwise is then shown to the reviewer, not refused."""
 
 
 @strawberry.input

@@ -1,7 +1,7 @@
 """Papers: what an anchor working in China hands in, passport and right to work, compared before it is taken."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -77,12 +77,22 @@ class PassportVisaEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One photo that is taken: its document, its last day, and its zone as typed."""
+    """One photo that is taken: its document, its last day, and its zone, as typed or as read from the photo.
+
+    What was typed otherwise than its typed zone has it is an error; otherwise than a zone that was only read, a finding
+    for the reviewer: recognition may be wrong, and nobody can correct it.
+    """
 
     document: Document
     last_day: date | None
     mrz: str | None
     zone: Zone | None
+    is_read: bool = False
+
+    @property
+    def typed_zone(self) -> Zone | None:
+        """The zone, unless it was only read."""
+        return None if self.is_read else self.zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,7 @@ def read_papers(
     evidence: PassportVisaEvidence,
     anchor: Anchor,
     found: Mapping[UUID, Document],
+    zones: Mapping[UUID, str],
     *,
     kept: frozenset[RequirementKind],
     kept_photos: Sequence[Record],
@@ -122,23 +133,24 @@ def read_papers(
 ) -> tuple[Papers, list[Problem]]:
     """Check each item on its own and against the others, so that all that is missing or wrong is told at once (R5, X3).
 
-    `found`: the anchor's documents that the photos name; `kept` and `kept_photos`: what an earlier attempt left (R37).
+    `found`: the anchor's documents that the photos name; `zones`: those read from them that are certain, which count
+    where none was typed; `kept` and `kept_photos`: what an earlier attempt left accepted (R37).
     """
     today, problems = day_of(now), list[Problem]()
-    papers = photos_in(evidence.photos, anchor, found, today=today, problems=problems)
-    zone = next((p.zone for p in papers if p.zone and p.zone.form is Form.TD3), None)
+    papers = photos_in(evidence.photos, anchor, found, zones, today=today, problems=problems)
+    page = page_of(papers)
     name, nationality, wrong = read_person(evidence.legal_name, evidence.nationality, anchor, kept=kept, at=AT)
     problems += wrong
     email = None
     if evidence.email is not None:
         email, wrong = email_address(evidence.email, at=(*AT, "email"))
         problems += wrong
-    born_on = birthday(evidence, zone, kept=kept, today=today, problems=problems)
+    born_on = birthday(evidence, page, kept=kept, today=today, problems=problems)
     number = issuer = passport_last_day = work_last_day = None
     anew = {REQUIREMENT[paper.document.kind] for paper in papers}
     staying = staying_beside(papers, kept_photos, policy=policy)
     if PASSPORT not in kept or PASSPORT in anew or evidence.passport_number:
-        number, issuer = passport(evidence, zone, problems=problems)
+        number, issuer = passport(evidence, page, problems=problems)
         passport_last_day = last_day_of(papers, staying, PASSPORT, policy=policy, problems=problems)
     if WORK not in kept or WORK in anew:
         work_last_day = last_day_of(papers, staying, WORK, policy=policy, problems=problems)
@@ -154,7 +166,7 @@ def read_papers(
             work_last_day,
             tuple(papers),
             staying,
-            otherwise(papers, Given(name=name, nationality=nationality)),
+            otherwise(papers, Given(name, nationality, number=number, born_on=born_on)),
         ),
         problems,
     )
@@ -164,6 +176,7 @@ def photos_in(
     photos: Sequence[PhotoEvidence],
     anchor: Anchor,
     found: Mapping[UUID, Document],
+    zones: Mapping[UUID, str],
     *,
     today: date,
     problems: list[Problem],
@@ -185,25 +198,38 @@ def photos_in(
             if is_wrong:
                 problems.append(invalid((*at, "documentId"), words, requirement=about))
         seen.add(row.id)
-        zone = zone_of(photo, at=(*at, "mrz"), about=about, today=today, problems=problems)
+        mrz, is_read = mrz_of(photo, zones)
+        zone = zone_of(mrz, at=(*at, "mrz"), about=about, today=today, problems=problems)
         last_day = photo.expires_on or (zone.expires_on if zone else None)
-        if zone and zone.expires_on and photo.expires_on not in (None, zone.expires_on):
+        if zone and not is_read and zone.expires_on and photo.expires_on not in (None, zone.expires_on):
             problems.append(invalid((*at, "expiresOn"), LAST_DAY_DIFFERS, requirement=about))
         if last_day is None:
             problems.append(Required((*at, "expiresOn"), about))
         elif last_day < today:
             problems.append(invalid((*at, "expiresOn"), LAST_DAY_PAST, requirement=about))
-        papers.append(Paper(row, last_day, photo.mrz if zone else None, zone))
+        papers.append(Paper(row, last_day, mrz if zone else None, zone, is_read))
     return papers
 
 
-def zone_of(
-    photo: PhotoEvidence, *, at: Path, about: RequirementKind, today: date, problems: list[Problem]
-) -> Zone | None:
-    """Return what a photo's zone says, if it was typed in; what can't be read or fails its check digits is told."""
-    if photo.mrz is None or not photo.mrz.strip():
+def mrz_of(photo: PhotoEvidence, zones: Mapping[UUID, str]) -> tuple[str | None, bool]:
+    """Return a photo's zone and whether it was only read: one that was typed counts before it."""
+    if photo.mrz is not None and photo.mrz.strip():
+        return photo.mrz, False
+    mrz = zones.get(photo.document.id)
+    return mrz, mrz is not None
+
+
+def page_of(papers: Sequence[Paper]) -> Paper | None:
+    """Return the passport's page that has a zone, one that was typed before one that was read."""
+    pages = (paper for paper in papers if paper.zone and paper.zone.form is Form.TD3)
+    return min(pages, key=lambda paper: paper.is_read, default=None)
+
+
+def zone_of(mrz: str | None, *, at: Path, about: RequirementKind, today: date, problems: list[Problem]) -> Zone | None:
+    """Return what a zone says, if there is one; what can't be read or fails its check digits is told."""
+    if mrz is None:
         return None
-    zone = read(photo.mrz, today=today)
+    zone = read(mrz, today=today)
     if isinstance(zone, Unreadable):
         span = zone.faults[0].span
         problems.append(
@@ -218,7 +244,7 @@ def zone_of(
 
 def birthday(
     evidence: PassportVisaEvidence,
-    zone: Zone | None,
+    page: Paper | None,
     *,
     kept: frozenset[RequirementKind],
     today: date,
@@ -226,6 +252,7 @@ def birthday(
 ) -> date | None:
     """Return the date of birth, as typed or as the passport's zone has it; an unknown day counts as the latest (X9)."""
     at, typed = (*AT, "dateOfBirth"), evidence.date_of_birth
+    zone = page.zone if page else None
     if typed is None:
         born_on = zone.born.latest if zone and zone.born else None
         if born_on is None and BORN not in kept:
@@ -233,19 +260,20 @@ def birthday(
         return born_on
     if not BORN_EARLIEST <= typed <= today:
         problems.append(invalid(at, BORN_IMPOSSIBLE, requirement=BORN))
-    elif zone and Field.BIRTH in contradicted(zone, Given(born_on=typed)):
+    elif page and page.typed_zone and Field.BIRTH in contradicted(page.typed_zone, Given(born_on=typed)):
         problems.append(invalid(at, BORN_DIFFERS, requirement=BORN))
     return typed
 
 
 def passport(
-    evidence: PassportVisaEvidence, zone: Zone | None, *, problems: list[Problem]
+    evidence: PassportVisaEvidence, page: Paper | None, *, problems: list[Problem]
 ) -> tuple[str | None, str | None]:
     """Return the passport's number and issuing state, as typed or as its zone has them."""
     at, typed = (*AT, "passportNumber"), (evidence.passport_number or "").strip().upper()
+    zone = page.zone if page else None
     if typed and not (len(typed) <= NUMBER_LENGTH_MAX and typed.isascii() and typed.replace("-", "").isalnum()):
         problems.append(invalid(at, NUMBER_FORM, requirement=PASSPORT, most=NUMBER_LENGTH_MAX))
-    elif typed and zone and Field.NUMBER in contradicted(zone, Given(number=typed)):
+    elif typed and page and page.typed_zone and Field.NUMBER in contradicted(page.typed_zone, Given(number=typed)):
         problems.append(invalid(at, NUMBER_DIFFERS, requirement=PASSPORT))
     elif not typed and zone is None:
         problems.append(Required(at, PASSPORT))
@@ -296,12 +324,16 @@ OTHERWISE = {
 def otherwise(papers: Sequence[Paper], given: Given) -> tuple[tuple[FindingCode, RequirementKind], ...]:
     """Return what zones say otherwise than was typed, or than the passport's: a person decides what it means."""
     found = dict[tuple[FindingCode, RequirementKind], None]()
-    own = next((paper.zone for paper in papers if paper.zone and paper.zone.form is Form.TD3), None)
+    page = page_of(papers)
+    own = page.zone if page else None
     for paper in papers:
         if paper.zone is None:
             continue
         about = REQUIREMENT[paper.document.kind]
-        for field in contradicted(paper.zone, given):
+        said = replace(given, expires_on=paper.last_day)
+        if paper.zone.form is not Form.TD3:  # a visa's number may be its own
+            said = replace(said, number=None)
+        for field in contradicted(paper.zone, said):
             found[OTHERWISE.get(field, FindingCode.MRZ_VISUAL_MISMATCH), about] = None
         if own and about is WORK and disagreements(own, paper.zone):
             found[FindingCode.PASSPORT_VISA_MISMATCH, about] = None
