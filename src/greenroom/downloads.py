@@ -1,27 +1,21 @@
 """Downloads: where reviewers fetch the bytes of a photo, by a link of one minute that a reveal gave them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from greenroom.anchors.actions import data_key_at
 from greenroom.answers import Answer, Voice
-from greenroom.context import Services
-from greenroom.db import Scope as Rows
-from greenroom.documents import actions
 from greenroom.documents.links import BadLink, LinkFault, Purpose
-from greenroom.documents.storage import ObjectMissing, ObjectName, Store, StoreUnavailable
+from greenroom.documents.storage import ObjectMissing, ObjectName, StoreUnavailable
 from greenroom.documents.stream import Rendition, opened
 from greenroom.errors import Words
 from greenroom.explorer import SECURITY_HEADERS
 from greenroom.law.terms import DocumentStatus
-from greenroom.requests import JSON, HttpRefusal, language_of
-from greenroom.uploads import FULL, STORE_AWAY
+from greenroom.requests import HttpRefusal
+from greenroom.transfers import STORE_AWAY, Transfer
 
-AT_ONCE_MAX = 32  # of one process under way: each holds one chunk
 # The page may show it as an image, never as a document of its own; and it stays nowhere.
 HEADERS = {
     **SECURITY_HEADERS,
@@ -41,46 +35,17 @@ OVER = HttpRefusal(
 ERASED = HttpRefusal(410, "GONE", Words("This photo was erased.", "该照片已被清除。"))
 
 
-class Downloads:
-    """GET /documents/{token}, an ASGI application: one photo, a JPEG, opened while it is sent.
-
-    The token is leave enough for its minute: it names one document, and the reveal that made it is in the log.
-    """
-
-    def __init__(
-        self,
-        services: Callable[[], Services],
-        store: Store,
-        *,
-        now: Callable[[], datetime],
-        in_time: Callable[..., Awaitable[Answer | Response]],
-    ) -> None:
-        self._services, self._store, self._now, self._in_time = services, store, now, in_time
-        self._under_way = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        request = Request(scope, receive)
-        voice = Voice(JSON, language_of(request.headers.get("accept-language")))
-        if self._under_way >= AT_ONCE_MAX:
-            return await voice.refused(FULL)(scope, receive, send)
-        self._under_way += 1
-        try:
-            answer = await self._in_time(self._answer(request, voice), voice)
-            await answer(scope, receive, send)
-        finally:
-            self._under_way -= 1
+class Downloads(Transfer):
+    """GET /documents/{token}: one photo, a JPEG, opened while it is sent. The reveal that made it is in the log."""
 
     async def _answer(self, request: Request, voice: Voice) -> Answer | Response:
         services = self._services()
         link = services.links.read(request.path_params["token"], purpose=Purpose.DOWNLOAD, now=self._now())
         if isinstance(link, BadLink):
             return voice.refused(OVER if link.reason is LinkFault.EXPIRED else BAD_LINK)
-        account = Rows(link.account_id)
-        found = await services.db.rows(actions.BY_IDS, account, account_id=link.account_id, ids=[link.document_id])
-        if not found or found[0]["status"] != DocumentStatus.READY:
+        row = await self._row(link)
+        if row is None or row["status"] != DocumentStatus.READY:
             return voice.refused(BAD_LINK)
-        row = found[0]
         data_key = await data_key_at(services.db, link.account_id, row["anchor_id"], keys=services.keys)
         if data_key is None:
             return voice.refused(ERASED)

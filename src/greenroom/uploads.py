@@ -1,30 +1,26 @@
 """Uploads: where the bytes of a photo are sent, with plain PUT, to the URL that `stagedUploadsCreate` gave."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from greenroom.access import Key
 from greenroom.anchors.actions import data_key_at
 from greenroom.answers import Answer, Voice
-from greenroom.context import Services
 from greenroom.db import Record
 from greenroom.db import Scope as Rows
 from greenroom.documents import actions
-from greenroom.documents.links import BadLink, Link, LinkFault, Purpose
-from greenroom.documents.storage import ObjectName, Store, StoreUnavailable
+from greenroom.documents.links import BadLink, LinkFault, Purpose
+from greenroom.documents.storage import ObjectName, StoreUnavailable
 from greenroom.documents.stream import Content, Difference, NotAsAnnounced, Rendition, Sealing
 from greenroom.errors import Words
 from greenroom.law.terms import DocumentStatus
-from greenroom.requests import JSON, HttpRefusal, language_of
+from greenroom.requests import HttpRefusal
+from greenroom.transfers import STORE_AWAY, TAKES_MAX_S, Transfer
 
-AT_ONCE_MAX = 32  # uploads of one process under way
-TAKES_MAX_S = 600.0  # 20 MB at 35 kB a second
 PAUSE_MAX_S = 20.0  # between two pieces
 
 GONE = HttpRefusal(
@@ -71,50 +67,15 @@ SLOW = HttpRefusal(
     "UPLOAD_TOO_SLOW",
     Words("Nothing came for too long. Send it again to the same URL.", "上传超时，请用同一地址重试。"),
 )
-FULL = HttpRefusal(
-    503,
-    "BUSY",
-    Words("Too many uploads at once. Send it again in a moment.", "上传人数过多，请稍后重试。"),
-    {"retry-after": "2"},
-)
-STORE_AWAY = HttpRefusal(
-    503,
-    "UNAVAILABLE",
-    Words("The store is out of reach for the moment. Send it again shortly.", "存储暂时不可用，请稍后重试。"),
-    {"retry-after": "2"},
-)
 
 
-class Uploads:
-    """PUT /uploads/{token}, an ASGI application: takes one photo in, sealed before it rests, and has it checked.
+class Uploads(Transfer):
+    """PUT /uploads/{token}: takes one photo in, sealed before it rests, and has it checked, until its place closes.
 
-    The token is leave enough: it names one document until its place closes. Answers 204, or why not; what was cut short
-    can be sent again to the same URL, what has arrived can't be replaced. `now` tells the present.
+    Answers 204, or why not; what was cut short can be sent again to the same URL, what has arrived can't be replaced.
     """
 
-    def __init__(
-        self,
-        services: Callable[[], Services],
-        store: Store,
-        *,
-        now: Callable[[], datetime],
-        in_time: Callable[..., Awaitable[Answer | Response]],
-    ) -> None:
-        self._services, self._store, self._now, self._in_time = services, store, now, in_time
-        self._under_way = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        request = Request(scope, receive)
-        voice = Voice(JSON, language_of(request.headers.get("accept-language")))
-        if self._under_way >= AT_ONCE_MAX:
-            return await voice.refused(FULL)(scope, receive, send)
-        self._under_way += 1
-        try:
-            answer = await self._in_time(self._answer(request, voice), voice, most_s=TAKES_MAX_S)
-        finally:
-            self._under_way -= 1
-        await answer(scope, receive, send)
+    most_s = TAKES_MAX_S
 
     async def _answer(self, request: Request, voice: Voice) -> Answer | Response:
         link = self._services().links.read(request.path_params["token"], purpose=Purpose.UPLOAD, now=self._now())
@@ -136,12 +97,6 @@ class Uploads:
             return voice.refused(SLOW)
         except StoreUnavailable:
             return voice.refused(STORE_AWAY)
-
-    async def _row(self, link: Link) -> Record | None:
-        found = await self._services().db.rows(
-            actions.BY_IDS, Rows(link.account_id), account_id=link.account_id, ids=[link.document_id]
-        )
-        return found[0] if found else None
 
     async def _take(self, request: Request, row: Record, voice: Voice) -> Answer | Response:
         services, key = self._services(), Key(row["account_id"], row["id"])

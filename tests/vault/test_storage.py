@@ -12,16 +12,15 @@ from uuid import UUID
 
 import pytest
 
+from greenroom.documents.checks import SWEPT_AT_ONCE, sweep
 from greenroom.documents.storage import (
     PART_BYTES,
     READ_BYTES,
-    SWEPT_AT_ONCE,
     ObjectMissing,
     ObjectName,
     Store,
     StoreUnavailable,
     store_at,
-    sweep,
 )
 from greenroom.documents.stream import Content, NotAsAnnounced, Rendition, Sealing, opened
 from vault.conftest import Vault

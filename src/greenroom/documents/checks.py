@@ -4,7 +4,7 @@ Each step asks the rows what is still to do, so a job that is done twice, or kil
 counts: the new object is there before its row says so, and the old one goes after.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from greenroom.documents.checking import Checker
 from greenroom.documents.findings import Examined, Fault, Unusable
 from greenroom.documents.likeness import is_among
 from greenroom.documents.reading import Reader
-from greenroom.documents.storage import ObjectName, Store, sweep
+from greenroom.documents.storage import ObjectName, Store, gathered
 from greenroom.documents.stream import Rendition, Sealing, opened
 from greenroom.law.days import day_of
 from greenroom.law.terms import DocumentKind, DocumentStatus
@@ -29,6 +29,7 @@ from greenroom.sealing import KeyWrapping, Seal
 
 CLEARING = Scope(reading="clearing")
 ORPHAN_AFTER = timedelta(hours=2)  # longer than any upload takes to be committed
+SWEPT_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,22 @@ class Checks:
     async def _kept(self, names: Sequence[ObjectName]) -> Collection[ObjectName]:
         rows = await self.db.rows(actions.NAMED, CLEARING, object_ids=[name.object_id for name in names])
         return [ObjectName(row["account_id"], row["id"], row["object_id"]) for row in rows]
+
+
+async def sweep(
+    store: Store, *, before: datetime, kept: Callable[[Sequence[ObjectName]], Awaitable[Collection[ObjectName]]]
+) -> int:
+    """Delete objects stored before then that `kept` does not return of those it is asked about; return how many.
+
+    `before` lies further back than a put may take to be committed: an object is there before its row says so.
+    """
+    swept = await store.clear_unfinished(before=before)
+    old = (found.name async for found in store.listed() if found.stored_at < before)
+    async for names in gathered(old, SWEPT_AT_ONCE, size=lambda _: 1):
+        for orphan in set(names).difference(await kept(names) if names else ()):
+            await store.delete(orphan)
+            swept += 1
+    return swept
 
 
 async def whole(content: bytes) -> AsyncIterator[bytes]:

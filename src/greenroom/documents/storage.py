@@ -10,7 +10,7 @@ import asyncio
 import os
 import re
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,6 @@ from obstore.store import LocalStore, S3Store
 READ_BYTES = 256 * 1024  # what `get` yields at a time, but for the last
 WRITE_BYTES = 1024 * 1024  # what a thread writes at a time: handing it over costs as much as writing 256 KiB
 PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes as a part
-SWEPT_AT_ONCE = 500
 DIRECTORY = "documents"
 
 RETRIES_MAX, RETRY_TIMEOUT = 3, timedelta(seconds=30)
@@ -132,22 +131,6 @@ def store_at(url: str | None, *, data_dir: Path) -> Store:
     return Bucket(url) if url else Directory(data_dir / DIRECTORY)
 
 
-async def sweep(
-    store: Store, *, before: datetime, kept: Callable[[Sequence[ObjectName]], Awaitable[Collection[ObjectName]]]
-) -> int:
-    """Delete objects stored before then that `kept` does not return of those it is asked about; return how many.
-
-    `before` lies further back than a put may take to be committed: an object is there before its row says so.
-    """
-    swept = await store.clear_unfinished(before=before)
-    old = (found.name async for found in store.listed() if found.stored_at < before)
-    async for names in _gathered(old, SWEPT_AT_ONCE, size=lambda _: 1):
-        for orphan in set(names).difference(await kept(names) if names else ()):
-            await store.delete(orphan)
-            swept += 1
-    return swept
-
-
 class _Shelf:
     """What both stores do alike; what each method promises stands in Store."""
 
@@ -195,7 +178,7 @@ class Directory(_Shelf):
         target, stored_bytes = self._objects / str(name), 0
         writing: asyncio.Task[None] | None = None
         try:
-            async for batch in _gathered(chunks, WRITE_BYTES, size=len):
+            async for batch in gathered(chunks, WRITE_BYTES, size=len):
                 if writing:  # one batch is written while the next one comes
                     await writing
                 writing = asyncio.create_task(self._done(partial(_appended, spare, batch)))
@@ -328,7 +311,7 @@ class _Stopped(Exception):
     """Whoever put was cancelled."""
 
 
-async def _gathered(
+async def gathered(
     items: AsyncIterable[Item], wanted: int, *, size: Callable[[Item], int]
 ) -> AsyncIterator[list[Item]]:
     """Yield the items in lists that reach a size, but for the last, which may be empty."""
