@@ -9,7 +9,7 @@ import pytest
 from clients import Data, Shop, newcomer, picked
 from worlds import World
 
-from contracts.calls import IN_CHINA, UPLOAD, papers
+from contracts.calls import IN_CHINA, UPLOAD, papers, task_of
 
 Statements = Callable[[], list[str]]
 
@@ -99,3 +99,32 @@ async def test_places_for_photos(count: int, world: World, statements: Statement
     await shop.do("GiveConsent", anchorId=dora, noticeVersion="2021-08")
     input = {"anchorId": dora, "uploads": [UPLOAD] * count, "idempotencyKey": "places"}
     assert await counted(shop, statements, "StageUploads", {"input": input}) == 10
+
+
+async def decided(world: World, statements: Statements, rows: int, **said: object) -> tuple[int, int]:
+    """How many statements it takes to reveal and to decide about somebody who stands on so many rows of an account."""
+    shop, reviewer = await world.seller(), world.staff("REVIEW")
+    for n in range(rows):
+        anchor = (await shop.anchor(f"Dora {n}"))["id"]
+        await shop.do("GiveConsent", anchorId=anchor, noticeVersion="2021-08")
+        photos = [await world.photo(anchor, kind) for kind in ("PASSPORT_DATA_PAGE", "WORK_VISA")]
+        done = await shop.do("SubmitVerification", anchorId=anchor, evidence=papers(*photos), **IN_CHINA)
+    id = done["verification"]["id"]
+    await reviewer.do("ClaimTask", reviewTaskId=task_of(id))
+    statements()
+    await reviewer.do("RevealVerification", verificationId=id, purpose="Review")
+    revealed = len(statements())
+    await reviewer.do("DecideVerification", verificationId=id, expectedVersion=1, **said)
+    return revealed, len(statements())
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+async def test_revealing_and_approving(rows: int, world: World, statements: Statements) -> None:
+    assert await decided(world, statements, rows, decision="APPROVE") == (5, 12)
+
+
+@pytest.mark.parametrize("rows", [1, 5])
+async def test_rejecting(rows: int, world: World, statements: Statements) -> None:
+    findings = [{"code": "FORGED_DOCUMENT", "requirement": "PASSPORT", "message": ""}]
+    said = {"decision": "REJECT", "findings": findings, "internalNote": "Known."}
+    assert (await decided(world, statements, rows, **said))[1] == 16
