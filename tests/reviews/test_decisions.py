@@ -290,6 +290,20 @@ async def test_what_is_final_bars_the_passport_in_every_account_and_on_every_pat
     assert blocked(await second.admission(room["id"])) == [("REJECTED", "Ivan")], "an approval lifts no bar"
 
 
+async def test_a_barred_passport_is_known_however_it_is_typed(world: World) -> None:  # X10
+    shop = await world.seller()
+    ivan = await an_anchor(shop)
+    attempt = await hand_in_papers(world, shop, ivan, passportNumber="RU-1234567")
+    await decide(world.staff("REVIEW"), attempt["id"], finding("FORGED_DOCUMENT", "PASSPORT"))
+    elsewhere = await world.blogger()
+    other = await an_anchor(elsewhere)
+    photos = await ready(world, elsewhere, other, "PASSPORT_DATA_PAGE", "WORK_VISA", seed=30)
+    for number in ("RU1234567", "ru1234567", "R-U1234-567"):
+        given = evidence(world, photos, passportNumber=number, legalName="Pyotr Ivanov")
+        (error,) = await elsewhere.refused("SubmitVerification", anchorId=other, evidence=given, **IN_CHINA)
+        assert error["code"] == "INVALID_STATE", number
+
+
 async def test_what_can_be_mended_bars_nobody_elsewhere(world: World) -> None:  # R23
     reviewer, first, second = world.staff("REVIEW"), await world.seller(), await world.blogger()
     ivan, other = await an_anchor(first), await an_anchor(second)

@@ -157,8 +157,11 @@ def identifying(legal_name: str) -> str:
 
 
 def passport_mark(pepper: Pepper, number: str, issuer: str) -> bytes:
-    """Return the mark of a passport, the same in every account: a person is one person for staff (X10, X11)."""
-    return pepper.fingerprint("passport", number, issuer)
+    """Return the mark of a passport, the same in every account: a person is one person for staff (X10, X11).
+
+    However it is typed: without case, spaces and hyphens.
+    """
+    return pepper.fingerprint("passport", number.replace("-", ""), issuer)
 
 
 def email_mark(pepper: Pepper, account_id: UUID, email: str) -> bytes:
