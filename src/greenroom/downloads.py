@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -14,6 +15,7 @@ from greenroom.errors import Words
 from greenroom.explorer import SECURITY_HEADERS
 from greenroom.law.terms import DocumentStatus
 from greenroom.requests import HttpRefusal
+from greenroom.sealing import SealingError
 from greenroom.transfers import STORE_AWAY, Transfer
 
 # The page may show it as an image, never as a document of its own; and it stays nowhere.
@@ -32,7 +34,8 @@ OVER = HttpRefusal(
     "LINK_EXPIRED",
     Words("This link has ended. Reveal the verification again.", "链接已过期，请重新查看该认证资料。"),
 )
-ERASED = HttpRefusal(410, "GONE", Words("This photo was erased.", "该照片已被清除。"))
+ERASED = HttpRefusal(410, "GONE", Words("This photo is not there any more.", "该照片已不存在。"))
+log = structlog.get_logger("greenroom")
 
 
 class Downloads(Transfer):
@@ -55,19 +58,27 @@ class Downloads(Transfer):
             plain = opened(sealed, data_key=data_key, name=name, rendition=Rendition.CHECKED)
             first = await anext(plain)  # before a head is sent: what is missing or damaged is told
         except ObjectMissing:
+            log.error("photo missing", object=str(name))
             return voice.refused(ERASED)
+        except SealingError:
+            log.error("photo damaged", object=str(name))
+            raise
         except StoreUnavailable:
             return voice.refused(STORE_AWAY)
         kind = str(row["kind"]).lower().replace("_", "-")
         headers = HEADERS | {
-            "content-disposition": f'attachment; filename="{kind}.jpg"',
+            "content-disposition": f'attachment; filename="{kind}-{row["id"].hex[-8:]}.jpg"',
             "content-length": str(row["byte_size"]),
         }
-        return StreamingResponse(chained(first, plain), media_type="image/jpeg", headers=headers)
+        return StreamingResponse(chained(first, plain, name), media_type="image/jpeg", headers=headers)
 
 
-async def chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield what was read already, and then the rest."""
+async def chained(first: bytes, rest: AsyncIterator[bytes], name: ObjectName) -> AsyncIterator[bytes]:
+    """Yield what was read already, and then the rest; where that does not open, the answer breaks off."""
     yield first
-    async for piece in rest:
-        yield piece
+    try:
+        async for piece in rest:
+            yield piece
+    except SealingError:
+        log.error("photo damaged", object=str(name))
+        raise

@@ -273,10 +273,26 @@ FINDINGS_OF_APPROVAL = Words(
 )
 FINDINGS_TOO_MANY = Words("At most {most} findings; these are {given}.", "最多 {most} 条问题，当前为 {given} 条。")
 FINDING_ELSEWHERE = Words(
-    "This path asks for no such item. Name one of: {known}.", "该认证方式没有此项目，可选：{known}。"
+    "No such item was handed in here. Name one of: {known}.", "本次提交没有此项目，可选：{known}。"
 )
 FINDING_OTHER_ITEM = Words(
-    "This document belongs to another item. Name one of: {known}.", "该证件不属于此项目，可选：{known}。"
+    "This reason is never about that item. Name one of: {known}.", "该原因不适用于此项目，可选：{known}。"
+)
+FINDING_NO_SUCH_PHOTO = Words(
+    "No such document was handed in for this item. Name one of: {known}; or none, for the item as a whole.",
+    "此项目未提交该类证件，可选：{known}；不填则表示整个项目。",
+)
+UNDER_AGE = Words(
+    "By the date of birth that was given this person is under the minimum age. Reject it: UNDER_MINIMUM_AGE.",
+    "按所填出生日期，该主播未达到最低年龄，不能通过，请以 UNDER_MINIMUM_AGE 驳回。",
+)
+PURPOSE_NAMES = Words(
+    "The purpose repeats what was handed in, and it stays in the log for good. Say why, not whom.",
+    "用途会永久保留在日志中，请勿写入所提交的个人信息，只说明原因。",
+)
+REVIEW_OVER = Words(
+    "It was decided or withdrawn before: only a lead (REVIEW_LEAD) may look into it now.",
+    "该认证已审核或已撤回，仅审核主管（REVIEW_LEAD）可查看。",
 )
 
 # What a verb says of a room that stands where it can do nothing: the states that it refuses, each with the way on.
@@ -333,7 +349,11 @@ PHOTO_NOT_READY = Words(
     "This photo is not ready. Wait until it is checked, or send another one.",
     "该照片尚未就绪，请等待检查完成或重新上传。",
 )
-PHOTO_USED = Words("This photo was handed in before. Send a new one.", "该照片已提交过，请重新上传。")
+PHOTO_REFUSED = Words("This image was refused before. Take a new one.", "该照片此前已被退回，请重新拍摄。")
+PHOTOS_MISSING = Words(
+    "A photo is missing for this item. Hand in {kinds}, and what of it is there already need not come again.",
+    "该项目缺少照片，请提交 {kinds}；其中已提交且未被退回的无需重复提交。",
+)
 PHOTO_REPEATS = Words("This photo is named twice. Name each once.", "该照片重复，请勿重复提交。")
 MRZ_UNREADABLE = Words(
     "The machine-readable zone can't be read in line {line}, characters {first} to {last}. Type both lines anew.",
@@ -351,6 +371,10 @@ NUMBER_FORM = Words(
 NUMBER_DIFFERS = Words(
     "This is not the number in the machine-readable zone. Correct one of the two.",
     "护照号码与机读区不一致，请更正其中一项。",
+)
+ISSUER_DIFFERS = Words(
+    "This is not the issuing state in the machine-readable zone. Correct one of the two.",
+    "签发国与机读区不一致，请更正其中一项。",
 )
 BORN_IMPOSSIBLE = Words("Nobody on camera was born then. Check the date.", "出生日期不正确，请核对。")
 BORN_DIFFERS = Words(

@@ -1,6 +1,7 @@
 """Transfers: what the two ways of a photo's bytes share, in by uploads.py and out by downloads.py."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -21,7 +22,9 @@ from greenroom.errors import Words
 from greenroom.requests import JSON, HttpRefusal, language_of
 
 AT_ONCE_MAX = 32  # of one process under way, each way
-TAKES_MAX_S = 600.0  # 20 MB at 35 kB a second
+AT_ONCE_WITH_ONE_TOKEN_MAX = 8
+TAKES_MAX_S = 600.0  # to arrive: 20 MB at 35 kB a second
+GIVES_MAX_S = 120.0  # to be read: 12 MB at 100 kB a second
 
 FULL = HttpRefusal(
     503,
@@ -41,7 +44,7 @@ class Transfer:
     """An ASGI application at an address with a token, which is leave enough: it names one document, for a while.
 
     `now` tells the present; `in_time` bounds the making of an answer and masks its faults, as
-    `GraphQLEndpoint.in_time` does. A caller who takes longer than TAKES_MAX_S to send or to read is cut off.
+    `GraphQLEndpoint.in_time` does. A caller who reads too slowly is cut off.
     """
 
     most_s: ClassVar[float | None] = None
@@ -56,22 +59,23 @@ class Transfer:
         in_time: Callable[..., Awaitable[Answer | Response]],
     ) -> None:
         self._services, self._store, self._now, self._in_time = services, store, now, in_time
-        self._under_way = 0
+        self._under_way = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
         voice = Voice(JSON, language_of(request.headers.get("accept-language")))
-        if self._under_way >= AT_ONCE_MAX:
+        token = request.path_params["token"]
+        if self._under_way.total() >= AT_ONCE_MAX or self._under_way[token] >= AT_ONCE_WITH_ONE_TOKEN_MAX:
             return await voice.refused(FULL)(scope, receive, send)
-        self._under_way += 1
+        self._under_way[token] += 1
         try:
             answer = await self._in_time(self._answer(request, voice), voice, most_s=self.most_s)
             with suppress(TimeoutError):
-                async with asyncio.timeout(TAKES_MAX_S):
+                async with asyncio.timeout(GIVES_MAX_S):
                     await answer(scope, receive, send)
         finally:
-            self._under_way -= 1
+            self._under_way -= Counter([token])  # what has come to nought is forgotten
 
     async def _answer(self, request: Request, voice: Voice) -> Answer | Response:
         raise NotImplementedError

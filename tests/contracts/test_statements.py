@@ -89,7 +89,7 @@ async def test_handing_in_passport_and_visa(count: int, world: World, statements
     kinds = ("PASSPORT_DATA_PAGE", *("WORK_VISA",) * count)
     photos = [await world.photo(dora, kind) for kind in kinds]
     input = {"anchorId": dora, "evidence": papers(*photos), "idempotencyKey": "papers"} | IN_CHINA
-    assert await counted(shop, statements, "SubmitVerification", {"input": input}) == 18
+    assert await counted(shop, statements, "SubmitVerification", {"input": input}) == 19
 
 
 @pytest.mark.parametrize("count", [2, 10])
@@ -120,11 +120,11 @@ async def decided(world: World, statements: Statements, rows: int, **said: objec
 
 @pytest.mark.parametrize("rows", [1, 5])
 async def test_revealing_and_approving(rows: int, world: World, statements: Statements) -> None:
-    assert await decided(world, statements, rows, decision="APPROVE") == (5, 12)
+    assert await decided(world, statements, rows, decision="APPROVE") == (5, 14)
 
 
 @pytest.mark.parametrize("rows", [1, 5])
 async def test_rejecting(rows: int, world: World, statements: Statements) -> None:
     findings = [{"code": "FORGED_DOCUMENT", "requirement": "PASSPORT", "message": ""}]
     said = {"decision": "REJECT", "findings": findings, "internalNote": "Known."}
-    assert (await decided(world, statements, rows, **said))[1] == 16
+    assert (await decided(world, statements, rows, **said))[1] == 18

@@ -203,6 +203,7 @@ ACCOUNTED: Mapping[str, Mapping[str, Rule]] = {
     "verifications": {
         **dict.fromkeys((CREATED, "status", "version", "decided_at", "is_retryable"), became),
         "warned_days": warned,
+        "is_under_age": concerns("VERIFICATION_APPROVED", by="anchor_id"),
     },
     "reviews": {CREATED: about("Verification", *DECIDED, by="verification_id")},
     "review_notes": {CREATED: about("Verification", *DECIDED, by="task_id")},

@@ -10,13 +10,17 @@ from contracts.calls import staged
 from photos import an_anchor, evidence, hand_in_papers, lasts, photo, ready, sent
 from PIL import Image
 from race import one_winner, race
-from reviewing import claim, decide, finding, queue, reveal
+from reviewing import claim, decide, finding, queue, reveal, settle
+from rooms.test_policy_locks import in_line
 from rooms.test_races import Attempt, codes, succeeded
 from rooms.test_races import sent as sending
 from worlds import World, blocked, items
 from worlds import ready as handed_in
 
+from greenroom.graph import read_id
+
 IN_CHINA = {"location": "IN_CHINA", "entryPoint": "ROOM_EDITOR"}
+REQUIREMENT_AT = "input.findings.0.requirement"
 GLARE = finding("IMAGE_GLARE", "RIGHT_TO_WORK", "Please without flash.")
 
 
@@ -182,6 +186,15 @@ async def test_an_optional_address_that_was_refused_does_not_live_on(world: Worl
             "INVALID",
             "input.findings.0.documentKind",
         ),
+        (
+            {"decision": "REJECT", "findings": [finding("IMAGE_GLARE", "RIGHT_TO_WORK", documentKind="WORK_PERMIT")]},
+            "INVALID",
+            "input.findings.0.documentKind",
+        ),
+        ({"decision": "REJECT", "findings": [finding("FACE_NOT_PASSED", "FACE_CHECK")]}, "INVALID", REQUIREMENT_AT),
+        ({"decision": "REJECT", "findings": [finding("EMAIL_UNVERIFIED", "EMAIL")]}, "INVALID", REQUIREMENT_AT),
+        ({"decision": "REJECT", "findings": [finding("IMAGE_GLARE", "LEGAL_NAME")]}, "INVALID", REQUIREMENT_AT),
+        ({"decision": "REJECT", "findings": [finding("FORGED_DOCUMENT", "NATIONALITY")]}, "INVALID", REQUIREMENT_AT),
         ({"decision": "APPROVE", "internalNote": "x" * 1001}, "INVALID", "input.internalNote"),
         ({"decision": "APPROVE", "internalNote": "a\x07"}, "INVALID", "input.internalNote"),
         ({"decision": "APPROVE", "expectedVersion": 7}, "STALE", "input.expectedVersion"),
@@ -269,7 +282,7 @@ async def test_a_note_is_for_staff_alone_and_sealed(world: World, boss: asyncpg.
         assert "Zephyrine" not in (await stage.shop.send(name, variables)).text
 
 
-@pytest.mark.parametrize("code", ["FORGED_DOCUMENT", "IMPERSONATION"])
+@pytest.mark.parametrize("code", ["FORGED_DOCUMENT", "BLOCKLISTED_PERSON"])
 async def test_what_is_final_bars_the_passport_in_every_account_and_on_every_path(
     world: World, code: str
 ) -> None:  # X10
@@ -290,6 +303,37 @@ async def test_what_is_final_bars_the_passport_in_every_account_and_on_every_pat
     assert blocked(await second.admission(room["id"])) == [("REJECTED", "Ivan")], "an approval lifts no bar"
 
 
+async def test_who_shows_a_stranger_s_passport_bars_nobody_but_themselves(world: World) -> None:  # X10, R23
+    victim, reviewer = await world.seller(), world.staff("REVIEW")
+    ivan = await an_anchor(victim)
+    genuine = await hand_in_papers(world, victim, ivan)
+    await decide(reviewer, genuine["id"])
+    room = await victim.room(picked(ivan, "IN_CHINA"), start=world.tonight())
+    for code in ("IMPERSONATION", "FORGED_DOCUMENT"):
+        rival = await world.blogger()
+        attempt = await hand_in_papers(world, rival, await an_anchor(rival), legalName=f"Rival {code}")
+        await decide(reviewer, attempt["id"], finding(code, "PASSPORT"))
+        assert blocked(await victim.admission(room["id"])) == [], "it was approved here: that takes a lead"
+    lead = world.staff("REVIEW_LEAD", subject="lead")
+    rival = await world.seller()
+    attempt = await hand_in_papers(world, rival, await an_anchor(rival), legalName="Somebody Else")
+    await decide(lead, attempt["id"], finding("FORGED_DOCUMENT", "PASSPORT"))
+    assert blocked(await victim.admission(room["id"])) == [("REJECTED", "Ivan")]
+
+
+async def test_nobody_gets_rid_of_a_bar_by_withdrawing_what_they_showed(world: World) -> None:  # X10
+    reviewer, first, second = world.staff("REVIEW"), await world.seller(), await world.blogger()
+    ivan, other = await an_anchor(first), await an_anchor(second)
+    shown = await hand_in_papers(world, second, other, legalName="Pyotr Ivanov")
+    await second.hand_in_contact(other, legalName="Pyotr Ivanov", nationality="RU")
+    refused = await hand_in_papers(world, first, ivan)
+    await decide(reviewer, refused["id"], finding("FORGED_DOCUMENT", "PASSPORT"))
+    room = await second.room(picked(other), start=world.tonight())
+    assert blocked(await second.admission(room["id"])) == [("REJECTED", "Ivan")]
+    await second.do("CancelVerification", verificationId=shown["id"], expectedVersion=1)
+    assert blocked(await second.admission(room["id"])) == [("REJECTED", "Ivan")]
+
+
 async def test_a_barred_passport_is_known_however_it_is_typed(world: World) -> None:  # X10
     shop = await world.seller()
     ivan = await an_anchor(shop)
@@ -298,10 +342,51 @@ async def test_a_barred_passport_is_known_however_it_is_typed(world: World) -> N
     elsewhere = await world.blogger()
     other = await an_anchor(elsewhere)
     photos = await ready(world, elsewhere, other, "PASSPORT_DATA_PAGE", "WORK_VISA", seed=30)
-    for number in ("RU1234567", "ru1234567", "R-U1234-567"):
+    for number in ("RU1234567", "ru1234567", "R-U1234-567", "RU12345679999"):
         given = evidence(world, photos, passportNumber=number, legalName="Pyotr Ivanov")
         (error,) = await elsewhere.refused("SubmitVerification", anchorId=other, evidence=given, **IN_CHINA)
         assert error["code"] == "INVALID_STATE", number
+
+
+async def test_a_start_elsewhere_that_asked_just_before_a_bar_is_ended_by_a_later_look(
+    world: World, boss: asyncpg.Connection
+) -> None:  # A14, X10
+    first, second = await world.seller(), await world.blogger()
+    ivan, other = await an_anchor(first), await an_anchor(second)
+    attempt = await hand_in_papers(world, first, ivan)
+    await hand_in_papers(world, second, other, legalName="Pyotr Ivanov")
+    room = await second.room(picked(other, "IN_CHINA"), start=world.tonight())
+    await claim(world.staff("REVIEW"), attempt["id"])
+    forged = deciding(
+        world.staff("REVIEW"), attempt["id"], decision="REJECT", findings=[finding("FORGED_DOCUMENT", "PASSPORT")]
+    )
+    await boss.execute("TRUNCATE jobs.pgqueuer")
+    start = sending(second, "GoLive", liveRoomId=room["id"])
+
+    async def bar_and_settle() -> Data:
+        done = await forged()
+        await settle(world, attempt["id"])  # the job that comes at once sees no broadcast yet
+        return done
+
+    started, barred, _ = await in_line(world, read_id(second.account_id)[1].account_id, start, bar_and_settle)
+    assert succeeded(started)
+    assert succeeded(barred)
+    pauses = "SELECT execute_after > now() + interval '30 s' AS is_later FROM jobs.pgqueuer ORDER BY 1"
+    assert [row["is_later"] for row in await boss.fetch(pauses)] == [False, True]
+    await settle(world, attempt["id"])  # the one that comes later
+    shown = (await second.call("RoomForEditing", {"id": room["id"]}))["node"]
+    assert (shown["status"], shown["endReason"]) == ("ENDED", "REJECTION")
+
+
+async def test_of_two_photos_of_one_kind_neither_is_refused_for_the_other(world: World) -> None:
+    shop = await world.seller()
+    ivan = await an_anchor(shop)
+    front, back = [(await sent(world, shop, ivan, photo(seed=n), "PERMANENT_RESIDENCE_CARD"))["id"] for n in (11, 12)]
+    page = (await sent(world, shop, ivan, photo(seed=13), "PASSPORT_DATA_PAGE"))["id"]
+    attempt = await submit(shop, ivan, evidence(world, [page, front, back]))
+    await decide(world.staff("REVIEW"), attempt["id"], GLARE)
+    again = await sent(world, shop, ivan, photo(seed=11), "PERMANENT_RESIDENCE_CARD")
+    assert again["status"] == "READY"
 
 
 async def test_what_can_be_mended_bars_nobody_elsewhere(world: World) -> None:  # R23

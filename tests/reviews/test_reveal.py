@@ -138,6 +138,16 @@ async def test_a_purpose_has_to_be_stated(world: World, purpose: str) -> None:
     assert error["field"] == ["input", "purpose"]
 
 
+@pytest.mark.parametrize("said", ["ivan petrov", "RU1234567", "IVAN@example.com"])
+async def test_a_purpose_says_why_and_not_whom(world: World, said: str) -> None:
+    _, _, attempt = await waiting(world)
+    reviewer = world.staff("REVIEW")
+    await claim(reviewer, attempt)
+    asked = {"verificationId": attempt, "purpose": f"Compare {said} with the page"}
+    (error,) = await reviewer.refused("RevealVerification", **asked)
+    assert (error["code"], error["field"]) == ("INVALID", ["input", "purpose"])
+
+
 async def test_contact_data_is_revealed_too(world: World) -> None:
     stage = await staged(world)
     await claim(stage.reviewer, stage.verification)

@@ -189,6 +189,8 @@ class Directory(_Shelf):
         finally:
             if writing and not writing.done():
                 await asyncio.wait({writing})
+            if writing and not writing.cancelled():
+                writing.exception()  # retrieved: where something else went wrong first, that is told
             with suppress(OSError):
                 spare.unlink()
         return stored_bytes

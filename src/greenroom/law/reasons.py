@@ -54,6 +54,11 @@ def requirement_of(code: FindingCode, *, path: VerificationPath) -> RequirementK
     return next((kind for kind in REASONS[code].concerns if kind in ASKED[path]), ASKED[path][0])
 
 
+def is_about(code: FindingCode, requirement: RequirementKind) -> bool:
+    """Say whether a finding can be about an item; what has words of its own can be about any."""
+    return needs_message(code) or requirement in REASONS[code].concerns
+
+
 def needs_message(code: FindingCode) -> bool:
     """Say whether the finding says nothing without a text of its own."""
     return code is FindingCode.OTHER
@@ -159,18 +164,18 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
     ),
     FindingCode.NAME_MISMATCH: Reason(
         Words("姓名不一致。", "The name differs from the document or from what was given before."),
-        (NAME, PASSPORT, TAOBAO),
+        (NAME, PASSPORT, TAOBAO, PERMIT),
         AGAIN,
     ),
     FindingCode.NATIONALITY_MISMATCH: Reason(
         Words("国籍不一致。", "The nationality differs from the document or from what was given before."),
-        (NATIONALITY, PASSPORT, TAOBAO),
+        (NATIONALITY, PASSPORT, TAOBAO, PERMIT),
         AGAIN,
         concerns_only_itself=False,  # the path itself rests on the nationality
     ),
     FindingCode.DATE_OF_BIRTH_MISMATCH: Reason(
         Words("出生日期不一致。", "The date of birth differs between items."),
-        (BORN, PASSPORT, TAOBAO),
+        (BORN, PASSPORT, TAOBAO, PERMIT),
         AGAIN,
     ),
     FindingCode.PASSPORT_VISA_MISMATCH: Reason(
@@ -214,7 +219,7 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
     ),
     FindingCode.UNDER_MINIMUM_AGE: Reason(
         Words("未达到最低年龄，不能出镜直播。", "Too young to appear in a live broadcast."),
-        (BORN, TAOBAO, NAME),
+        (BORN, TAOBAO, NAME, PASSPORT),
         RuleBasis("X9", ()),
         is_final=True,
         concerns_only_itself=False,
@@ -237,7 +242,7 @@ REASONS: Final[Mapping[FindingCode, Reason]] = {
     ),
     FindingCode.BLOCKLISTED_PERSON: Reason(
         Words("该主播已被禁止开播。", "This person is barred from broadcasting."),
-        (NAME, TAOBAO),
+        (NAME, TAOBAO, PASSPORT),
         RuleBasis("X10", ()),
         is_final=True,
         concerns_only_itself=False,

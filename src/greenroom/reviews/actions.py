@@ -1,13 +1,13 @@
 """What can be done with a review task: claimed for a while, given back, and looked into for a stated purpose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import or_
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlmodel import col, select
+from sqlmodel import col
 
 from greenroom.access import Actor, Key, Permission, acts_for, own
 from greenroom.anchors.tables import AnchorKey
@@ -17,19 +17,23 @@ from greenroom.errors import (
     CLAIM_LACKING,
     CLAIMED_BY_ANOTHER,
     NOT_YOUR_OWN,
+    PURPOSE_NAMES,
     REVIEW_CLOSED,
+    REVIEW_OVER,
     InvalidState,
     NotFound,
     Path,
     PermissionDenied,
     Refused,
+    invalid,
 )
 from greenroom.events.actions import record
 from greenroom.law.terms import ReviewTaskState, VerificationPath, VerificationStatus
 from greenroom.reviews.reads import REVIEWED_PATHS
 from greenroom.reviews.tables import ReviewTask
+from greenroom.sealing import KeyWrapping, Seal, context_of
 from greenroom.text import one_line
-from greenroom.verifications.reads import ATTACHED
+from greenroom.verifications.reads import ATTACHED, SEALED_COLUMNS
 from greenroom.verifications.tables import Verification
 
 REVIEWERS = frozenset({Permission.REVIEW, Permission.REVIEW_LEAD})
@@ -37,7 +41,8 @@ CLAIMED_FOR = timedelta(minutes=20)
 # From the hand-in on. Who waits to be admitted by it is told at the gate; these are for the order of the day.
 DUE_WITHIN = {VerificationPath.PASSPORT_VISA: timedelta(days=1), VerificationPath.CONTACT: timedelta(days=3)}
 PURPOSE_LENGTH_MAX = 500
-TASK, ATTEMPT = ("input", "reviewTaskId"), ("input", "verificationId")
+NAMES_A_PERSON = ("legal_name", "email", "passport_number")
+TASK, ATTEMPT, PURPOSE = ("input", "reviewTaskId"), ("input", "verificationId"), ("input", "purpose")
 
 
 def state_of(row: Record, *, now: datetime) -> ReviewTaskState | None:
@@ -123,35 +128,50 @@ def claim_of(task: ReviewTask | None, *, by: Actor, now: datetime, at: Path) -> 
 
 @dataclass(frozen=True, slots=True)
 class Revealed:
-    """What an attempt holds, still sealed, with the wrapped key that opens it; None once that was erased."""
+    """What an attempt holds, opened; nothing of it once the anchor's key was erased."""
 
     attempt: Verification
-    key: AnchorKey | None
-    photos: Sequence[Record]
+    said: Mapping[str, str]
+    """Values by their column."""
+    photos: Sequence[tuple[Record, str | None]]
+    """Each with its machine-readable zone."""
 
 
 async def reveal_verification(
-    tx: Transaction, key: Key, *, purpose: str, by: Actor, now: datetime
+    tx: Transaction, key: Key, *, purpose: str, keys: KeyWrapping, by: Actor, now: datetime
 ) -> Revealed | Refused:
-    """Read what was handed in, for a purpose that the subject can read in turn (X5).
+    """Read what was handed in, for a purpose that the subject can read in turn (X5); the log keeps it for good.
 
     Needs a claim on the attempt's review; a lead needs none.
     """
     attempt = await attempt_to_review(tx, key, by=by, at=ATTEMPT)
     if isinstance(attempt, Refused):
         return attempt
-    why, problems = one_line(purpose, at=("input", "purpose"), most=PURPOSE_LENGTH_MAX)
+    why, problems = one_line(purpose, at=PURPOSE, most=PURPOSE_LENGTH_MAX)
     if problems:
         return Refused(tuple(problems))
     if Permission.REVIEW_LEAD not in by.permissions:
-        is_closed = attempt.status is not VerificationStatus.SUBMITTED
-        if refused := claim_of(None if is_closed else await task_of(tx, key), by=by, now=now, at=ATTEMPT):
+        if attempt.status is not VerificationStatus.SUBMITTED:
+            return Refused.of(InvalidState(ATTEMPT, sentence=REVIEW_OVER))
+        if refused := claim_of(await task_of(tx, key), by=by, now=now, at=ATTEMPT):
             return refused
-    photos = await tx.rows(ATTACHED, account_id=key.account_id, verification_ids=[key.id])
-    of_anchor = select(AnchorKey).where(
-        AnchorKey.account_id == key.account_id, AnchorKey.anchor_id == attempt.anchor_id
-    )
-    wrapped = (await tx.exec(of_anchor)).one_or_none()
-    shown = [str(photo["document_id"]) for photo in photos]
+    revealed = await opened(tx, attempt, keys=keys)
+    if any(each.casefold() in why.casefold() for name, each in revealed.said.items() if name in NAMES_A_PERSON):
+        return Refused.of(invalid(PURPOSE, PURPOSE_NAMES))
+    shown = [str(photo["document_id"]) for photo, _ in revealed.photos]
     await record(tx, "VERIFICATION_REVEALED", attempt, by=by, now=now, purpose=why, documents=shown)
-    return Revealed(attempt, wrapped, photos)
+    return revealed
+
+
+async def opened(tx: Transaction, attempt: Verification, *, keys: KeyWrapping) -> Revealed:
+    """Open an attempt with its anchor's key."""
+    place = {"account_id": attempt.account_id, "anchor_id": attempt.anchor_id}
+    wrapped = await tx.get(AnchorKey, (attempt.account_id, attempt.anchor_id))
+    if wrapped is None:
+        return Revealed(attempt, {}, ())
+    seal = Seal(await keys.unwrap(wrapped.master_key_id, wrapped.wrapped, context=context_of(**place)))
+    sealed = {column: getattr(attempt, column) for column in SEALED_COLUMNS}
+    said = {column: seal.open(value, **place, column=column) for column, value in sealed.items() if value}
+    photos = await tx.rows(ATTACHED, account_id=attempt.account_id, verification_ids=[attempt.id])
+    zones = [seal.open(photo["mrz"], **place, column="mrz") if photo["mrz"] else None for photo in photos]
+    return Revealed(attempt, said, tuple(zip(photos, zones, strict=True)))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
 
-from greenroom.access import Key, Permission
+from greenroom.access import Key, Permission, acts_for
 from greenroom.connections import After, Before, CountedConnection, Edge, First, Last, asks_for, read_page
 from greenroom.context import Context, Info
 from greenroom.db import Read, Record
@@ -29,7 +29,8 @@ def everywhere(read: Read, *, account: str, by: str, many: bool = False, **value
 
     async def batch(context: Context, keys: list[Key]) -> list[Any]:
         found: dict[Key, list[Any]] = {}
-        for row in await context.rows(read, reads.EVERYWHERE, ids=[key.id for key in keys], **values):
+        asked = {"account_ids": [key.account_id for key in keys], "ids": [key.id for key in keys]}
+        for row in await context.rows(read, reads.EVERYWHERE, **asked, **values):
             found.setdefault(Key(row[account], row[by]), []).append(row)
         return [found.get(key, []) if many else found.get(key, [None])[0] for key in keys]
 
@@ -95,14 +96,18 @@ class ReviewTask(Node):
 
     @strawberry.field
     async def notes(self, info: Info) -> list[ReviewNote]:
-        """Notes of staff."""
+        """Notes of staff; none for who acts for the account."""
+        if acts_for(info.context.actor, self.key.account_id):
+            return []
         rows = await info.context.loader(NOTES).load(self.key)
         return [await opened(row, info.context) for row in rows]
 
     @strawberry.field
     async def same_person(self, info: Info) -> list[Annotated["Anchor", ANCHORS]]:
         """Other anchors that are the same person: of any account by their passport, of this one by their name. At most
-        20."""
+        20, and none for who acts for the account."""
+        if acts_for(info.context.actor, self.key.account_id):
+            return []
         rows = await info.context.loader(SAME_PERSON).load(self.key)
         return [home("anchors").Anchor.of(row) for row in rows]
 
@@ -132,8 +137,9 @@ class ReviewTaskConnection(CountedConnection[ReviewTask, ReviewTaskEdge]):
 
 
 async def load(info: Info, key: Key) -> ReviewTask | None:
-    """Return a task; None when absent, or the caller is no reviewer."""
-    if not info.context.actor.permissions & REVIEWERS:
+    """Return a task; None when absent, or the caller is no reviewer of it."""
+    actor = info.context.actor
+    if not actor.permissions & REVIEWERS or acts_for(actor, key.account_id):
         return None
     row = await info.context.loader(TASKS).load(key)
     return ReviewTask.of(row, info.context) if row else None
@@ -142,7 +148,8 @@ async def load(info: Info, key: Key) -> ReviewTask | None:
 async def read_anchors(info: Info, rows: list[Record]) -> None:
     """Have the anchors of these attempts at hand, in one statement for all their accounts."""
     loader = info.context.loader(home("anchors").ANCHORS)
-    for row in await info.context.rows(reads.ANCHORS, reads.EVERYWHERE, ids=[row["anchor_id"] for row in rows]):
+    asked = {"account_ids": [row["account_id"] for row in rows], "ids": [row["anchor_id"] for row in rows]}
+    for row in await info.context.rows(reads.ANCHORS, reads.EVERYWHERE, **asked):
         loader.prime(Key(row["account_id"], row["id"]), row)
 
 

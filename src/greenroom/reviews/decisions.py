@@ -1,27 +1,25 @@
 """Decisions: an attempt approved or rejected, and what follows from it for the person in every row and account."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import col, or_, select
 
 from greenroom.access import Actor, Key
 from greenroom.anchors.actions import data_key_of, locked
-from greenroom.anchors.tables import Anchor
-from greenroom.db import Transaction
+from greenroom.db import Record, Transaction
 from greenroom.documents.actions import REQUIREMENT
-from greenroom.documents.tables import Document
 from greenroom.errors import (
     FINDING_ELSEWHERE,
+    FINDING_NO_SUCH_PHOTO,
     FINDING_OTHER_ITEM,
     FINDINGS_OF_APPROVAL,
     FINDINGS_TOO_MANY,
     REVIEW_CLOSED,
+    UNDER_AGE,
     InvalidState,
     Path,
     Problem,
@@ -31,18 +29,21 @@ from greenroom.errors import (
     invalid,
 )
 from greenroom.events.actions import Entry, record_each
+from greenroom.inforce import in_force
 from greenroom.law import lifecycle
 from greenroom.law.attempts import Finding
-from greenroom.law.reasons import ASKED, REASONS, ForAnchor, ForStaff, needs_message
-from greenroom.law.terms import DocumentKind, ReviewDecision, VerificationPath, VerificationStatus
+from greenroom.law.policies import Policy
+from greenroom.law.reasons import REASONS, ForAnchor, ForStaff, is_about, needs_message
+from greenroom.law.requirements import OPTIONAL, kinds
+from greenroom.law.terms import DocumentKind, RequirementKind, ReviewDecision, VerificationStatus
 from greenroom.reviews.actions import ATTEMPT, attempt_to_review, claim_of, task_of
+from greenroom.reviews.consequences import bar, came_of_age, refuse_images, settle_later
 from greenroom.reviews.tables import ReviewNote
-from greenroom.rooms.effects import SETTLE
 from greenroom.sealing import KeyWrapping, Seal
 from greenroom.text import one_line
 from greenroom.verifications.actions import became
 from greenroom.verifications.reads import ATTACHED
-from greenroom.verifications.tables import Bar, Review, Verification
+from greenroom.verifications.tables import Review, Verification
 
 FINDINGS_MAX = 20
 TEXT_LENGTH_MAX = 1_000
@@ -84,7 +85,9 @@ async def decide_review(
     attempt = await attempt_to_review(tx, key, by=by, at=ATTEMPT)
     if isinstance(attempt, Refused):
         return attempt
-    judgement, problems = read_judgement(judgement, path=attempt.path)
+    policy = (await in_force(tx, is_held=False)).policy
+    photos = await tx.rows(ATTACHED, account_id=key.account_id, verification_ids=[key.id])
+    judgement, problems = read_judgement(judgement, handed_in(attempt, photos, policy=policy))
     if problems:
         return Refused(tuple(problems))
     anchors = await locked(tx, key.account_id, await rows_of_person(tx, attempt))
@@ -101,22 +104,41 @@ async def decide_review(
     assert task is not None  # else it is not claimed
     entries = [became(attempt, status)]
     if status is APPROVED:
+        if attempt.is_under_age and not await came_of_age(tx, attempt, keys=keys, policy=policy, now=now):
+            return Refused.of(InvalidState(ATTEMPT, sentence=UNDER_AGE))
         entries = [*await supersede(tx, attempt), *entries]
     attempt.status, attempt.decided_at, attempt.version = status, now, attempt.version + 1
     attempt.is_retryable = judgement.is_retryable if status is REJECTED else None
     task.assignee = task.claim_expires_at = None
     tx.add(review_of(attempt, judgement, id=id, now=now))
     if judgement.note:
-        await write_note(tx, anchors[attempt.anchor_id], key, judgement.note, keys=keys, by=by, now=now)
+        place = {"account_id": key.account_id, "anchor_id": attempt.anchor_id}
+        seal = Seal(await data_key_of(tx, anchors[attempt.anchor_id], keys=keys))
+        text = seal.seal(judgement.note, **place, column="note")
+        tx.add(ReviewNote(account_id=key.account_id, task_id=key.id, author=by.subject, text=text, created_at=now))
     if status is REJECTED:
-        await refuse_images(tx, attempt, judgement.findings, now=now)
-        await bar(tx, attempt, judgement.findings, now=now)
-        await SETTLE.enqueue(tx, account_id=str(key.account_id), verification_id=str(key.id))
+        await refuse_images(tx, attempt, photos, judgement.findings, now=now)
+        await settle_later(tx, attempt, is_barred=await bar(tx, attempt, judgement.findings, by=by, now=now))
     await record_each(tx, entries, by=by, now=now)
     return id
 
 
-def read_judgement(judgement: Judgement, *, path: VerificationPath) -> tuple[Judgement, list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class HandedIn:
+    """What of an attempt a finding can be about."""
+
+    items: tuple[RequirementKind, ...]
+    documents: tuple[DocumentKind, ...]
+
+
+def handed_in(attempt: Verification, photos: Sequence[Record], *, policy: Policy) -> HandedIn:
+    """Return the items and documents that an attempt holds: consent is no reviewer's, and an address may be missing."""
+    asked = [kind for kind in kinds(attempt.path, policy=policy) if kind is not RequirementKind.CONSENT]
+    optional = OPTIONAL[attempt.path] if attempt.email else ()
+    return HandedIn((*asked, *optional), tuple({DocumentKind(photo["kind"]): None for photo in photos}))
+
+
+def read_judgement(judgement: Judgement, held: HandedIn) -> tuple[Judgement, list[Problem]]:
     """Return a judgement as it is kept, with all that is wrong with it. A final finding allows no other attempt."""
     findings, problems = judgement.findings, list[Problem]()
     if judgement.decision is ReviewDecision.APPROVE and findings:
@@ -126,7 +148,7 @@ def read_judgement(judgement: Judgement, *, path: VerificationPath) -> tuple[Jud
     elif len(findings) > FINDINGS_MAX:
         problems.append(invalid(FINDINGS, FINDINGS_TOO_MANY, most=FINDINGS_MAX, given=len(findings)))
     else:
-        read = [read_finding(each, path=path, at=(*FINDINGS, str(i))) for i, each in enumerate(findings)]
+        read = [read_finding(each, held, at=(*FINDINGS, str(i))) for i, each in enumerate(findings)]
         findings, problems = tuple(f for f, _ in read), [problem for _, found in read for problem in found]
     note: str | None = None
     if judgement.note and judgement.note.strip():
@@ -137,15 +159,17 @@ def read_judgement(judgement: Judgement, *, path: VerificationPath) -> tuple[Jud
     return replace(kept, note=ForStaff(note) if note else None), problems
 
 
-def read_finding(finding: Finding, *, path: VerificationPath, at: Path) -> tuple[Finding, list[Problem]]:
-    """Return a finding with its words, and what is wrong with it: an item of another path, a reason left open."""
-    problems, words = list[Problem](), finding.message
-    if finding.requirement not in ASKED[path]:
-        problems.append(invalid((*at, "requirement"), FINDING_ELSEWHERE, known=", ".join(ASKED[path])))
-    own = [kind for kind in DocumentKind if REQUIREMENT[kind] is finding.requirement]
+def read_finding(finding: Finding, held: HandedIn, *, at: Path) -> tuple[Finding, list[Problem]]:
+    """Return a finding with its words, and what is wrong with it: about what was not handed in, or without a reason."""
+    about, problems, words = finding.requirement, list[Problem](), finding.message
+    if about not in held.items:
+        problems.append(invalid((*at, "requirement"), FINDING_ELSEWHERE, known=", ".join(held.items)))
+    elif not is_about(finding.code, about):
+        known = ", ".join(kind for kind in held.items if is_about(finding.code, kind)) or "–"
+        problems.append(invalid((*at, "requirement"), FINDING_OTHER_ITEM, known=known))
+    own = [kind for kind in held.documents if REQUIREMENT[kind] is about]
     if finding.document_kind and finding.document_kind not in own:
-        known = ", ".join(own) or "–"
-        problems.append(invalid((*at, "documentKind"), FINDING_OTHER_ITEM, known=known))
+        problems.append(invalid((*at, "documentKind"), FINDING_NO_SUCH_PHOTO, known=", ".join(own) or "–"))
     if words.strip():
         said, wrong = one_line(words, at=(*at, "message"), most=TEXT_LENGTH_MAX)
         words, problems = ForAnchor(said), [*problems, *wrong]
@@ -197,35 +221,3 @@ def told(finding: Finding) -> dict[str, Any]:
     """Return a finding as its row has it."""
     said = {"code": finding.code.value, "requirement": finding.requirement.value, "message": finding.message}
     return said | ({"document_kind": finding.document_kind.value} if finding.document_kind else {})
-
-
-async def write_note(
-    tx: Transaction, anchor: Anchor, key: Key, note: ForStaff, *, keys: KeyWrapping, by: Actor, now: datetime
-) -> None:
-    """Keep what staff wrote for themselves, sealed under the anchor's key."""
-    seal = Seal(await data_key_of(tx, anchor, keys=keys))
-    sealed = seal.seal(note, account_id=key.account_id, anchor_id=anchor.id, column="note")
-    tx.add(ReviewNote(account_id=key.account_id, task_id=key.id, author=by.subject, text=sealed, created_at=now))
-
-
-async def refuse_images(tx: Transaction, attempt: Verification, findings: Sequence[Finding], *, now: datetime) -> None:
-    """Mark the photos whose image was refused: the same one is not taken again, also rescaled."""
-    photos = await tx.rows(ATTACHED, account_id=attempt.account_id, verification_ids=[attempt.id])
-    refused = [p["document_id"] for p in photos if any(concerned(DocumentKind(p["kind"]), findings))]
-    if refused:
-        ours = (col(Document.account_id) == attempt.account_id, col(Document.id).in_(refused))
-        await tx.exec(update(Document).where(*ours).values(rejected_at=now))
-
-
-def concerned(kind: DocumentKind, findings: Sequence[Finding]) -> Iterator[bool]:
-    """Yield for each finding whether it refuses the image of a document of this kind."""
-    for finding in findings:
-        is_item = finding.requirement is REQUIREMENT[kind] and finding.document_kind in (None, kind)
-        yield is_item and REASONS[finding.code].is_of_image
-
-
-async def bar(tx: Transaction, attempt: Verification, findings: Sequence[Finding], *, now: datetime) -> None:
-    """Bar a person for what is final, in every account, where their passport is known (X10)."""
-    if attempt.passport_fingerprint and any(REASONS[finding.code].is_final for finding in findings):
-        row = upsert(Bar).values(mark=attempt.passport_fingerprint, barred_at=now)
-        await tx.exec(row.on_conflict_do_nothing())

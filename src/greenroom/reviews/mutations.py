@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 from uuid_utils.compat import uuid7
 
-from greenroom.access import Key
 from greenroom.context import Context, Info
 from greenroom.db import Record
 from greenroom.documents.links import Purpose
@@ -21,8 +20,6 @@ from greenroom.reviews.actions import REVIEWERS, Revealed
 from greenroom.reviews.api import ReviewTask, load
 from greenroom.reviews.decisions import Judgement, decide_review
 from greenroom.scalars import URL, CountryCode, Day, EmailAddress, Instant
-from greenroom.sealing import Seal, context_of
-from greenroom.verifications.tables import Verification as Attempt
 
 if TYPE_CHECKING:
     from greenroom.documents.api import Document
@@ -130,8 +127,8 @@ class ReviewFindingInput:
     """Why."""
     requirement: RequirementKind
     """Which item."""
-    message: str
-    """For the anchor. Left empty, the code's own words are shown; OTHER needs one."""
+    message: str = ""
+    """For the anchor. Left empty, the code's own words are shown, in their language; OTHER needs one."""
     document_kind: DocumentKind | None = strawberry.UNSET
     """Which of the item's documents, where the others may stay; left out, the item as a whole."""
 
@@ -214,14 +211,16 @@ class ReviewMutations:
         Requires REVIEW and a claim on it, or REVIEW_LEAD."""
         context, key = info.context, key_of("Verification", input.verification_id)
         outcome = await context.perform(
-            lambda tx: actions.reveal_verification(tx, key, purpose=input.purpose, by=context.actor, now=context.now),
+            lambda tx: actions.reveal_verification(
+                tx, key, purpose=input.purpose, keys=context.services.keys, by=context.actor, now=context.now
+            ),
             account_id=key.account_id,
             also=REVIEWERS,
         )
         if isinstance(outcome, Refused):
             return VerificationRevealPayload(user_errors=user_errors(outcome, info))
         assert isinstance(outcome, Revealed)  # it takes no idempotency key
-        return VerificationRevealPayload(evidence=await opened(outcome, context))
+        return VerificationRevealPayload(evidence=evidence_shown(outcome, context))
 
     @strawberry.mutation
     async def verification_review(self, info: Info, input: VerificationReviewInput) -> VerificationReviewPayload | None:
@@ -247,40 +246,20 @@ class ReviewMutations:
         return VerificationReviewPayload(review=review, verification=attempt, user_errors=problems)
 
 
-async def opened(revealed: Revealed, context: Context) -> RevealedEvidence:
-    """Open what was handed in, and sign a link for each photo. Nothing opens once the anchor's key was erased."""
-    attempt, seal = revealed.attempt, await seal_of(revealed, context)
-
-    def said(column: str) -> str | None:
-        return open_value(seal, attempt, getattr(attempt, column), column)
-
-    born_on = said("date_of_birth")
+def evidence_shown(revealed: Revealed, context: Context) -> RevealedEvidence:
+    """Return what a reviewer sees of an attempt, with a link to each photo that lasts a minute."""
+    said, attempt = revealed.said, revealed.attempt
+    born_on, email, issuer = said.get("date_of_birth"), said.get("email"), said.get("passport_issuer")
     return RevealedEvidence(
         date_of_birth=Day(date.fromisoformat(born_on)) if born_on else None,
-        email=EmailAddress(value) if (value := said("email")) else None,
-        legal_name=said("legal_name"),
+        email=EmailAddress(email) if email else None,
+        legal_name=said.get("legal_name"),
         mrz_findings=[finding_shown(each, context.language) for each in attempt.mrz_findings or []],
-        nationality=CountryCode(attempt.nationality) if seal else None,
-        passport_issuer=CountryCode(value) if (value := said("passport_issuer")) else None,
-        passport_number=said("passport_number"),
-        photos=[photo_shown(row, attempt, seal, context) for row in revealed.photos] if seal else [],
+        nationality=CountryCode(attempt.nationality) if said else None,
+        passport_issuer=CountryCode(issuer) if issuer else None,
+        passport_number=said.get("passport_number"),
+        photos=[photo_shown(row, zone, context) for row, zone in revealed.photos],
     )
-
-
-async def seal_of(revealed: Revealed, context: Context) -> Seal | None:
-    """Return the seal of the anchor's data key."""
-    key = revealed.key
-    if key is None:
-        return None
-    place = context_of(key.account_id, key.anchor_id)
-    return Seal(await context.services.keys.unwrap(key.master_key_id, key.wrapped, context=place))
-
-
-def open_value(seal: Seal | None, attempt: Attempt, sealed: bytes | None, column: str) -> str | None:
-    """Open one sealed value of an attempt."""
-    if seal is None or sealed is None:
-        return None
-    return seal.open(sealed, account_id=attempt.account_id, anchor_id=attempt.anchor_id, column=column)
 
 
 def finding_shown(stored: dict[str, str], language: Language) -> "ReviewFinding":
@@ -290,17 +269,16 @@ def finding_shown(stored: dict[str, str], language: Language) -> "ReviewFinding"
     return shown
 
 
-def photo_shown(row: Record, attempt: Attempt, seal: Seal | None, context: Context) -> RevealedPhoto:
+def photo_shown(row: Record, zone: str | None, context: Context) -> RevealedPhoto:
     """Return a photo with a link that lasts a minute and needs nothing else."""
     ends_at = context.now + LINKS_LAST
-    key = Key(row["account_id"], row["document_id"])
     token = context.services.links.sign(
-        Purpose.DOWNLOAD, account_id=key.account_id, document_id=key.id, expires_at=ends_at
+        Purpose.DOWNLOAD, account_id=row["account_id"], document_id=row["document_id"], expires_at=ends_at
     )
     return RevealedPhoto(
         document=home("documents").Document.of(row),
         expires_at=Instant(ends_at),
         last_day=row["last_day"],
-        machine_readable_zone=open_value(seal, attempt, row["mrz"], "mrz"),
+        machine_readable_zone=zone,
         url=URL(f"{context.services.public_url}{DOCUMENTS_AT}/{token}"),
     )

@@ -7,10 +7,12 @@ from sqlalchemy import (
     Boolean,
     Integer,
     Text,
+    Uuid,
     and_,
     any_,
     bindparam,
     case,
+    column,
     false,
     func,
     literal_column,
@@ -78,8 +80,17 @@ QUEUES = {
     ReviewTaskState.HALF_DECIDED: queue(false(), order=WAITING),  # no policy asks for four eyes yet
     ReviewTaskState.DECIDED: queue(col(Verification.decided_at).is_not(None), order=DECIDED, descending=True),
 }
-BY_IDS = Read(tasks().where(col(Verification.id) == any_(bindparam("ids", type_=IDS))))
-ANCHORS = Read(select_columns(*table(Anchor).c).where(col(Anchor.id) == any_(bindparam("ids", type_=IDS))))
+# What is asked for, by the whole key: of whatever accounts, and still by the index of each table.
+ASKED = (
+    func.unnest(bindparam("account_ids", type_=IDS), bindparam("ids", type_=IDS))
+    .table_valued(column("account_id", Uuid()), column("id", Uuid()))
+    .render_derived("asked")
+)
+ATTEMPT = and_(col(Verification.account_id) == ASKED.c.account_id, col(Verification.id) == ASKED.c.id)
+BY_IDS = Read(tasks().where(ATTEMPT))
+ANCHORS = Read(
+    select_columns(*table(Anchor).c).where(col(Anchor.account_id) == ASKED.c.account_id, col(Anchor.id) == ASKED.c.id)
+)
 # Whose anchor was erased has no key any more, and no notes.
 NOTES = Read(
     select_columns(
@@ -95,7 +106,7 @@ NOTES = Read(
         AnchorKey,
         and_(col(AnchorKey.account_id) == Verification.account_id, col(AnchorKey.anchor_id) == Verification.anchor_id),
     )
-    .where(col(ReviewNote.task_id) == any_(bindparam("ids", type_=IDS)))
+    .where(ATTEMPT)
     .order_by(col(ReviewNote.account_id), col(ReviewNote.id))
 )
 
@@ -122,7 +133,7 @@ def same_person() -> Any:
     return (
         select_columns(*found.c, col(mine.account_id).label("of_account_id"), col(mine.id).label("of_id"))
         .join(found, true())
-        .where(col(mine.id) == any_(bindparam("ids", type_=IDS)))
+        .where(col(mine.account_id) == ASKED.c.account_id, col(mine.id) == ASKED.c.id)
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from greenroom.access import Key, own
-from greenroom.db import Database, Read, Scope, Transaction
+from greenroom.db import Busy, Database, Read, Scope, Transaction
 from greenroom.documents.actions import SERVICE
 from greenroom.events.actions import record
 from greenroom.jobs import Job
@@ -38,12 +38,19 @@ class Effects:
     async def settle(self, what: Mapping[str, Any]) -> None:
         """Ask the gate about each broadcast that an attempt's refusal may concern: `{account_id, verification_id}`.
 
-        Of the account, and where the passport is known of every account. Doing it twice changes nothing more.
+        Of the account, and where the passport is known of every account. Doing it twice changes nothing more. One that
+        others hold keeps no other waiting: all are tried, then Busy is raised, so that it is done again.
         """
         values = {"account_id": UUID(what["account_id"]), "id": UUID(what["verification_id"])}
+        held: Busy | None = None
         for room in await self.db.rows(ON_AIR, EVERYWHERE, **values):
-            async with self.db.transaction(Scope(room["account_id"])) as tx:
-                await settle_broadcast(tx, Key(room["account_id"], room["id"]), clock=self.clock)
+            try:
+                async with self.db.transaction(Scope(room["account_id"])) as tx:
+                    await settle_broadcast(tx, Key(room["account_id"], room["id"]), clock=self.clock)
+            except Busy as busy:
+                held = busy
+        if held:
+            raise held
 
 
 async def settle_broadcast(tx: Transaction, key: Key, *, clock: Callable[[], datetime]) -> None:

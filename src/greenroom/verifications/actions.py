@@ -1,6 +1,6 @@
 """What can be done with a verification: handed in, withdrawn."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from greenroom.accounts.tables import Account
 from greenroom.anchors.actions import agree, has_agreed, record_consent, stands
 from greenroom.anchors.tables import Anchor
 from greenroom.db import Record, Transaction
-from greenroom.documents.actions import REQUIREMENT
+from greenroom.documents.actions import REJECTED as REJECTED_IMAGES
 from greenroom.documents.tables import Document
 from greenroom.errors import (
     ATTEMPT_CLOSED,
@@ -30,25 +30,22 @@ from greenroom.errors import (
 from greenroom.events.actions import Entry, Subject, record
 from greenroom.inforce import in_force
 from greenroom.law import lifecycle
-from greenroom.law.attempts import Finding, is_exhausted, newest
+from greenroom.law.attempts import is_exhausted
 from greenroom.law.paths import cell_for
 from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW, Policy
-from greenroom.law.requirements import items, stays
 from greenroom.law.terms import (
     BroadcastLocation,
-    DataState,
-    DocumentKind,
     EntryPoint,
     RequirementKind,
-    RequirementStatus,
     VerificationPath,
     VerificationStatus,
 )
-from greenroom.sealing import KeyWrapping
+from greenroom.sealing import Pepper, Seal
 from greenroom.verifications.contact import Contact, ContactEvidence, read_contact
-from greenroom.verifications.keeping import NOTHING_KEPT, Kept, Safe, attach, put_days_on, put_on, seal_of, zones_of
+from greenroom.verifications.keeping import Safe, attach, passport_mark, put_days_on, put_on, seal_of, zones_of
+from greenroom.verifications.kept import NOTHING_KEPT, Kept, kept_for, opened
 from greenroom.verifications.papers import Papers, PassportVisaEvidence, read_papers
-from greenroom.verifications.reads import ATTACHED, CANDIDATES, PAST, attempt_of, case_of
+from greenroom.verifications.reads import PAST, case_of
 from greenroom.verifications.tables import Verification
 
 SUBMITTED = VerificationStatus.SUBMITTED
@@ -90,18 +87,20 @@ async def submit(
     if problem := off_path(account, anchor, begun.location, evidence, policy):
         return Refused.of(problem)
     had_agreed = has_agreed(anchor, policy)
-    kept = await accepted(tx, anchor, evidence.path, policy=policy) if evidence.is_partial else NOTHING_KEPT
-    taken, problems = await read_evidence(tx, evidence, anchor, kept, keys=safe.keys, policy=policy, now=now)
+    seal = await seal_of(tx, anchor, keys=safe.keys)
+    kept = NOTHING_KEPT
+    if evidence.is_partial:
+        kept = opened(await kept_for(tx, anchor, evidence.path, policy=policy, now=now), seal=seal)
+    taken, problems = await read_evidence(tx, evidence, anchor, kept, seal=seal, policy=policy, now=now)
     if problem := consented(anchor, consent_version, policy=policy, now=now):
         problems = [problem, *problems]
     if problems:
         return Refused(tuple(problems))
     attempt = handed_in_now(evidence.path, taken.nationality, anchor, id=id, begun=begun, now=now)
-    seal = await seal_of(tx, anchor, keys=safe.keys)
     put_on(attempt, taken, kept, seal=seal, pepper=safe.pepper)
     if isinstance(taken, Papers):
         put_days_on(attempt, taken, kept, policy=policy, now=now)
-    past = await past_of(tx, attempt, now=now)
+    past = await past_of(tx, attempt, others=marks_of(taken, pepper=safe.pepper), now=now)
     if problem := exhausted(past, policy):
         return Refused.of(problem)
     await replace_waiting(tx, anchor, evidence.path)
@@ -127,7 +126,7 @@ async def read_evidence(
     anchor: Anchor,
     kept: Kept,
     *,
-    keys: KeyWrapping,
+    seal: Seal,
     policy: Policy,
     now: datetime,
 ) -> tuple[Contact | Papers, list[Problem]]:
@@ -136,19 +135,28 @@ async def read_evidence(
         return read_contact(evidence, anchor, kept=kept.items)
     ids = [photo.document.id for photo in evidence.photos]
     found = await photos_of(tx, anchor, ids)
-    zones = await zones_of(tx, anchor, found.values(), keys=keys)
-    return read_papers(evidence, anchor, found, zones, kept=kept.items, kept_photos=kept.photos, policy=policy, now=now)
+    zones = zones_of(found.values(), seal=seal)
+    refused = [row["likeness"] for row in await tx.rows(REJECTED_IMAGES, account_id=anchor.account_id)]
+    return read_papers(evidence, anchor, found, zones, kept=kept, refused_images=refused, policy=policy, now=now)
 
 
-async def past_of(tx: Transaction, attempt: Verification, *, now: datetime) -> Record:
-    """Return what the person of this attempt did before, and how the account fares."""
+def marks_of(taken: Contact | Papers, *, pepper: Pepper) -> list[bytes]:
+    """Return the marks of the passports whose zones were handed in: a bar is of the document, whatever was typed."""
+    if isinstance(taken, Contact):
+        return []
+    return [passport_mark(pepper, number, issuer) for number, issuer in taken.numbers]
+
+
+async def past_of(tx: Transaction, attempt: Verification, *, others: Sequence[bytes], now: datetime) -> Record:
+    """Return what the person of this attempt did before, and how the account fares; `others`: marks of passports."""
+    passports = [*others, *([attempt.passport_fingerprint] if attempt.passport_fingerprint else [])]
     found = await tx.rows(
         PAST,
         account_id=attempt.account_id,
         anchor_id=attempt.anchor_id,
         name=attempt.name_fingerprint,
         email=attempt.email_fingerprint,
-        passport=attempt.passport_fingerprint,
+        passports=passports,
         path=attempt.path.value,
         since=now - ACCOUNT_REJECTIONS_WINDOW,
     )
@@ -190,28 +198,6 @@ async def photos_of(tx: Transaction, anchor: Anchor, ids: Sequence[UUID]) -> dic
     )
     found = await tx.exec(query.order_by(col(Document.id)).with_for_update())
     return {row.id: row for row in found}
-
-
-async def accepted(tx: Transaction, anchor: Anchor, path: VerificationPath, *, policy: Policy) -> Kept:
-    """Return what the newest attempt handed in leaves to the next one, where it was rejected, whatever else counts."""
-    rows = await tx.rows(CANDIDATES, account_id=anchor.account_id, anchor_ids=[anchor.id])
-    last = newest([attempt_of(row) for row in rows], path)
-    if last is None or last.status is not VerificationStatus.REJECTED or not last.is_for_nationality:
-        return NOTHING_KEPT
-    found = await tx.get(Verification, (anchor.account_id, last.id))
-    if found is None or found.data_state is not DataState.ACTIVE:
-        return NOTHING_KEPT
-    listed = items(path, policy=policy, attempt=last)
-    kept = frozenset(item.kind for item in listed if item.status is RequirementStatus.ACCEPTED)
-    refused = frozenset(item.kind for item in listed if item.status is RequirementStatus.REJECTED)
-    photos = await tx.rows(ATTACHED, account_id=anchor.account_id, verification_ids=[last.id])
-    return Kept(kept, refused, tuple(row for row in photos if is_kept(row, kept, last.findings)), found)
-
-
-def is_kept(photo: Record, kept: Collection[RequirementKind], findings: Sequence[Finding]) -> bool:
-    """Say whether a photo stays: its item was accepted, or what was wrong with it was another of its documents."""
-    kind = DocumentKind(photo["kind"])
-    return REQUIREMENT[kind] in kept or stays(kind, REQUIREMENT[kind], findings)
 
 
 def off_path(

@@ -8,38 +8,18 @@ from uuid import UUID
 
 from greenroom.anchors.actions import data_key_of
 from greenroom.anchors.tables import Anchor
-from greenroom.db import Record, Transaction
-from greenroom.documents.actions import REQUIREMENT
+from greenroom.db import Transaction
 from greenroom.documents.tables import Document
+from greenroom.law.comparing import principal
 from greenroom.law.days import end_of
 from greenroom.law.policies import Policy
 from greenroom.law.terms import RequirementKind
 from greenroom.sealing import KeyWrapping, Pepper, Seal, normal
 from greenroom.verifications.contact import Contact
+from greenroom.verifications.kept import OF_COLUMN, Kept
 from greenroom.verifications.papers import Papers
 from greenroom.verifications.tables import Verification, VerificationDocument
 
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What a rejected attempt leaves to the next one (R37)."""
-
-    items: frozenset[RequirementKind] = frozenset()
-    """Accepted: they need not come again."""
-    refused: frozenset[RequirementKind] = frozenset()
-    photos: tuple[Record, ...] = ()
-    """Those of accepted items, and of a refused one those that no finding is about."""
-    attempt: Verification | None = None
-
-
-NOTHING_KEPT = Kept()
-OF_COLUMN = {
-    "legal_name": RequirementKind.LEGAL_NAME,
-    "email": RequirementKind.EMAIL,
-    "date_of_birth": RequirementKind.DATE_OF_BIRTH,
-    "passport_number": RequirementKind.PASSPORT,
-    "passport_issuer": RequirementKind.PASSPORT,
-}
 OF_MARK = {
     "name_fingerprint": RequirementKind.LEGAL_NAME,
     "email_fingerprint": RequirementKind.EMAIL,
@@ -60,15 +40,13 @@ async def seal_of(tx: Transaction, anchor: Anchor, *, keys: KeyWrapping) -> Seal
     return Seal(await data_key_of(tx, anchor, keys=keys))
 
 
-async def zones_of(
-    tx: Transaction, anchor: Anchor, photos: Iterable[Document], *, keys: KeyWrapping
-) -> dict[UUID, str]:
+def zones_of(photos: Iterable[Document], *, seal: Seal) -> dict[UUID, str]:
     """Return the zones that were read from these photos and can stand for typed ones."""
-    read = [row for row in photos if row.zone and row.is_zone_certain and row.handed_in_at is None]
-    if not read:
-        return {}
-    seal, place = await seal_of(tx, anchor, keys=keys), {"account_id": anchor.account_id, "anchor_id": anchor.id}
-    return {row.id: seal.open(row.zone, **place, column="zone") for row in read if row.zone}
+    return {
+        row.id: seal.open(row.zone, account_id=row.account_id, anchor_id=row.anchor_id, column="zone")
+        for row in photos
+        if row.zone and row.is_zone_certain
+    }
 
 
 def put_on(attempt: Verification, taken: Contact | Papers, kept: Kept, *, seal: Seal, pepper: Pepper) -> None:
@@ -83,16 +61,18 @@ def put_on(attempt: Verification, taken: Contact | Papers, kept: Kept, *, seal: 
     if isinstance(taken, Papers):
         values["date_of_birth"] = taken.born_on.isoformat() if taken.born_on else None
         values |= {"passport_number": taken.passport_number, "passport_issuer": taken.passport_issuer}
-        if taken.passport_number and taken.passport_issuer:
-            marks["passport_fingerprint"] = passport_mark(pepper, taken.passport_number, taken.passport_issuer)
+        number = taken.passport_number or kept.said.get("passport_number")
+        issuer = taken.passport_issuer or kept.said.get("passport_issuer")
+        if number and issuer:
+            marks["passport_fingerprint"] = passport_mark(pepper, number, issuer)
     place = {"account_id": account_id, "anchor_id": attempt.anchor_id}
     for column, value in values.items():
         if value is not None:
             setattr(attempt, column, seal.seal(value, **place, column=column))
-        elif kept.attempt and OF_COLUMN[column] not in kept.refused:
+        elif kept.attempt and OF_COLUMN[column] in kept.typed:
             setattr(attempt, column, getattr(kept.attempt, column))
     for column, kind in OF_MARK.items():
-        before = kept.attempt if kind not in kept.refused else None
+        before = kept.attempt if kind in kept.typed else None
         setattr(attempt, column, marks.get(column) or (before and getattr(before, column)))
 
 
@@ -104,12 +84,8 @@ def put_days_on(attempt: Verification, taken: Papers, kept: Kept, *, policy: Pol
     last_days = [day for day in (attempt.passport_last_day, attempt.work_last_day) if day]
     attempt.documents_last_day = min(last_days)
     attempt.ends_at = end_of(attempt.documents_last_day)
-    is_under_age = taken.is_under_age(policy=policy, now=now)
-    attempt.is_under_age = before.is_under_age if is_under_age is None and before else is_under_age
-    anew = {REQUIREMENT[paper.document.kind] for paper in taken.papers}
-    earlier = [f for f in (before and before.mrz_findings) or [] if RequirementKind(f["requirement"]) not in anew]
-    found = [{"code": code.value, "requirement": about.value} for code, about in taken.findings]
-    attempt.mrz_findings = [*earlier, *found]
+    attempt.is_under_age = taken.is_under_age(policy=policy, now=now)
+    attempt.mrz_findings = [{"code": code.value, "requirement": about.value} for code, about in taken.findings]
 
 
 async def attach(tx: Transaction, attempt: Verification, taken: Papers, *, seal: Seal, now: datetime) -> None:
@@ -117,7 +93,7 @@ async def attach(tx: Transaction, attempt: Verification, taken: Papers, *, seal:
     place = {"account_id": attempt.account_id, "anchor_id": attempt.anchor_id}
     await tx.flush()
     for paper in taken.papers:
-        paper.document.handed_in_at = now
+        paper.document.handed_in_at = paper.document.handed_in_at or now
         paper.document.zone = paper.document.is_zone_certain = None  # kept below, if it counts
         assert paper.last_day is not None  # else it was refused
         tx.add(
@@ -159,9 +135,9 @@ def identifying(legal_name: str) -> str:
 def passport_mark(pepper: Pepper, number: str, issuer: str) -> bytes:
     """Return the mark of a passport, the same in every account: a person is one person for staff (X10, X11).
 
-    However it is typed: without case, spaces and hyphens.
+    However it is typed: as a zone has room for it, nine letters and digits.
     """
-    return pepper.fingerprint("passport", number.replace("-", ""), issuer)
+    return pepper.fingerprint("passport", principal(number), issuer)
 
 
 def email_mark(pepper: Pepper, account_id: UUID, email: str) -> bytes:

@@ -1,7 +1,7 @@
 """Papers: what an anchor working in China hands in, passport and right to work, compared before it is taken."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -9,10 +9,12 @@ from greenroom.access import Key
 from greenroom.anchors.tables import Anchor
 from greenroom.db import Record
 from greenroom.documents.actions import REQUIREMENT
+from greenroom.documents.likeness import is_among
 from greenroom.documents.tables import Document
 from greenroom.errors import (
     BORN_DIFFERS,
     BORN_IMPOSSIBLE,
+    ISSUER_DIFFERS,
     LAST_DAY_DIFFERS,
     LAST_DAY_PAST,
     MRZ_FAILS,
@@ -20,23 +22,27 @@ from greenroom.errors import (
     NUMBER_DIFFERS,
     NUMBER_FORM,
     PHOTO_NOT_READY,
+    PHOTO_REFUSED,
     PHOTO_REPEATS,
-    PHOTO_USED,
+    PHOTOS_MISSING,
     NotFound,
     Path,
     Problem,
     Required,
+    Words,
     invalid,
 )
-from greenroom.law.comparing import Given, contradicted, disagreements
+from greenroom.law.comparing import Given, contradicted
 from greenroom.law.days import day_of, is_under_age
 from greenroom.law.mrz import CHECKS, Field, Form, Unreadable, Zone, read
 from greenroom.law.policies import Policy
-from greenroom.law.requirements import is_whole
+from greenroom.law.requirements import accepts, is_whole
 from greenroom.law.states import STATES
 from greenroom.law.terms import DocumentKind, DocumentStatus, FindingCode, RequirementKind, VerificationPath
 from greenroom.text import country, email_address
 from greenroom.verifications.contact import read_person
+from greenroom.verifications.kept import Kept
+from greenroom.verifications.zones import Paper, otherwise, page_of, zones_in, zones_staying
 
 AT = ("input", "evidence", "passportVisa")
 NUMBER_LENGTH_MAX = 20
@@ -76,26 +82,6 @@ class PassportVisaEvidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
-    """One photo that is taken: its document, its last day, and its zone, as typed or as read from the photo.
-
-    What was typed otherwise than its typed zone has it is an error; otherwise than a zone that was only read, a finding
-    for the reviewer: recognition may be wrong, and nobody can correct it.
-    """
-
-    document: Document
-    last_day: date | None
-    mrz: str | None
-    zone: Zone | None
-    is_read: bool = False
-
-    @property
-    def typed_zone(self) -> Zone | None:
-        """The zone, unless it was only read."""
-        return None if self.is_read else self.zone
-
-
-@dataclass(frozen=True, slots=True)
 class Papers:
     """What is taken; None for what stays as it was accepted."""
 
@@ -110,14 +96,18 @@ class Papers:
     papers: tuple[Paper, ...]
     staying: tuple[Record, ...]
     """Photos of an earlier attempt that stay handed in."""
+    birthdays: tuple[date, ...]
+    """Every date of birth that is known: as typed now or before, and as each zone has it, as late as it allows."""
+    numbers: tuple[tuple[str, str], ...]
+    """Number and issuing state of each passport's zone."""
     findings: tuple[tuple[FindingCode, RequirementKind], ...]
     """What the zones say otherwise, for whoever reviews."""
 
     def is_under_age(self, *, policy: Policy, now: datetime) -> bool | None:
-        """Say whether the person is too young today; None where the birthday stays as it was accepted."""
-        if self.born_on is None:
+        """Say whether the person is too young today by any of the dates (X9); None where none is known."""
+        if not self.birthdays:
             return None
-        return is_under_age(self.born_on, minimum_age=policy.minimum_age, airs_at=now)
+        return any(is_under_age(born, minimum_age=policy.minimum_age, airs_at=now) for born in self.birthdays)
 
 
 def read_papers(
@@ -126,34 +116,47 @@ def read_papers(
     found: Mapping[UUID, Document],
     zones: Mapping[UUID, str],
     *,
-    kept: frozenset[RequirementKind],
-    kept_photos: Sequence[Record],
+    kept: Kept,
+    refused_images: Sequence[bytes],
     policy: Policy,
     now: datetime,
 ) -> tuple[Papers, list[Problem]]:
     """Check each item on its own and against the others, so that all that is missing or wrong is told at once (R5, X3).
 
     `found`: the anchor's documents that the photos name; `zones`: those read from them that are certain, which count
-    where none was typed; `kept` and `kept_photos`: what an earlier attempt left accepted (R37).
+    where none was typed; `kept`: what an earlier attempt left (R37), opened; `refused_images`: likenesses.
     """
     today, problems = day_of(now), list[Problem]()
-    papers = photos_in(evidence.photos, anchor, found, zones, today=today, problems=problems)
+    papers = photos_in(
+        evidence.photos, anchor, found, zones, refused_images=refused_images, today=today, problems=problems
+    )
     page = page_of(papers)
-    name, nationality, wrong = read_person(evidence.legal_name, evidence.nationality, anchor, kept=kept, at=AT)
+    name, nationality, wrong = read_person(evidence.legal_name, evidence.nationality, anchor, kept=kept.items, at=AT)
     problems += wrong
     email = None
     if evidence.email is not None:
         email, wrong = email_address(evidence.email, at=(*AT, "email"))
         problems += wrong
-    born_on = birthday(evidence, page, kept=kept, today=today, problems=problems)
-    number = issuer = passport_last_day = work_last_day = None
+    born_on = birthday(evidence, page, is_kept=BORN in kept.typed, today=today, problems=problems)
+    number, issuer = passport(evidence, page, is_kept=PASSPORT in kept.typed, problems=problems)
     anew = {REQUIREMENT[paper.document.kind] for paper in papers}
-    staying = staying_beside(papers, kept_photos, policy=policy)
-    if PASSPORT not in kept or PASSPORT in anew or evidence.passport_number:
-        number, issuer = passport(evidence, page, problems=problems)
+    staying = staying_beside(papers, kept.photos, policy=policy)
+    passport_last_day = work_last_day = None
+    if PASSPORT not in kept.items or PASSPORT in anew:
         passport_last_day = last_day_of(papers, staying, PASSPORT, policy=policy, problems=problems)
-    if WORK not in kept or WORK in anew:
+    if WORK not in kept.items or WORK in anew:
         work_last_day = last_day_of(papers, staying, WORK, policy=policy, problems=problems)
+    said_born = kept.said.get("date_of_birth")
+    given = Given(
+        name or kept.said.get("legal_name"),
+        nationality,
+        issuer=issuer or kept.said.get("passport_issuer"),
+        number=number or kept.said.get("passport_number"),
+        born_on=born_on or (date.fromisoformat(said_born) if said_born else None),
+    )
+    known = [*zones_in(papers), *zones_staying(staying, kept.zones, today=today)]
+    birthdays = [given.born_on, *(each.zone.born.latest for each in known if each.zone.born)]
+    pages = [each.zone for each in known if each.zone.form is Form.TD3]
     return (
         Papers(
             name,
@@ -166,7 +169,9 @@ def read_papers(
             work_last_day,
             tuple(papers),
             staying,
-            otherwise(papers, Given(name, nationality, number=number, born_on=born_on)),
+            tuple(born for born in birthdays if born),
+            tuple((zone.number, STATES.get(zone.issuer) or "") for zone in pages),
+            otherwise(known, given),
         ),
         problems,
     )
@@ -178,6 +183,7 @@ def photos_in(
     found: Mapping[UUID, Document],
     zones: Mapping[UUID, str],
     *,
+    refused_images: Sequence[bytes],
     today: date,
     problems: list[Problem],
 ) -> list[Paper]:
@@ -192,7 +198,7 @@ def photos_in(
         about = REQUIREMENT[row.kind]
         for is_wrong, words in (
             (row.status is not DocumentStatus.READY, PHOTO_NOT_READY),
-            (row.handed_in_at is not None, PHOTO_USED),
+            (row.likeness is not None and is_among(row.likeness, refused_images), PHOTO_REFUSED),
             (row.id in seen, PHOTO_REPEATS),
         ):
             if is_wrong:
@@ -207,7 +213,9 @@ def photos_in(
             problems.append(Required((*at, "expiresOn"), about))
         elif last_day < today:
             problems.append(invalid((*at, "expiresOn"), LAST_DAY_PAST, requirement=about))
-        papers.append(Paper(row, last_day, mrz if zone else None, zone, is_read))
+        read_too = None if is_read or row.id not in zones else read(zones[row.id], today=today)
+        beside = read_too if isinstance(read_too, Zone) else None
+        papers.append(Paper(row, last_day, mrz if zone else None, zone, is_read, beside))
     return papers
 
 
@@ -217,12 +225,6 @@ def mrz_of(photo: PhotoEvidence, zones: Mapping[UUID, str]) -> tuple[str | None,
         return photo.mrz, False
     mrz = zones.get(photo.document.id)
     return mrz, mrz is not None
-
-
-def page_of(papers: Sequence[Paper]) -> Paper | None:
-    """Return the passport's page that has a zone, one that was typed before one that was read."""
-    pages = (paper for paper in papers if paper.zone and paper.zone.form is Form.TD3)
-    return min(pages, key=lambda paper: paper.is_read, default=None)
 
 
 def zone_of(mrz: str | None, *, at: Path, about: RequirementKind, today: date, problems: list[Problem]) -> Zone | None:
@@ -246,7 +248,7 @@ def birthday(
     evidence: PassportVisaEvidence,
     page: Paper | None,
     *,
-    kept: frozenset[RequirementKind],
+    is_kept: bool,
     today: date,
     problems: list[Problem],
 ) -> date | None:
@@ -255,7 +257,7 @@ def birthday(
     zone = page.zone if page else None
     if typed is None:
         born_on = zone.born.latest if zone and zone.born else None
-        if born_on is None and BORN not in kept:
+        if born_on is None and not is_kept:
             problems.append(Required(at, BORN))
         return born_on
     if not BORN_EARLIEST <= typed <= today:
@@ -266,21 +268,29 @@ def birthday(
 
 
 def passport(
-    evidence: PassportVisaEvidence, page: Paper | None, *, problems: list[Problem]
+    evidence: PassportVisaEvidence, page: Paper | None, *, is_kept: bool, problems: list[Problem]
 ) -> tuple[str | None, str | None]:
-    """Return the passport's number and issuing state, as typed or as its zone has them."""
+    """Return the passport's number and issuing state, as typed or as its zone has them; None for what stays."""
     at, typed = (*AT, "passportNumber"), (evidence.passport_number or "").strip().upper()
     zone = page.zone if page else None
     if typed and not (len(typed) <= NUMBER_LENGTH_MAX and typed.isascii() and typed.replace("-", "").isalnum()):
         problems.append(invalid(at, NUMBER_FORM, requirement=PASSPORT, most=NUMBER_LENGTH_MAX))
     elif typed and page and page.typed_zone and Field.NUMBER in contradicted(page.typed_zone, Given(number=typed)):
         problems.append(invalid(at, NUMBER_DIFFERS, requirement=PASSPORT))
-    elif not typed and zone is None:
+    elif not typed and zone is None and not is_kept:
         problems.append(Required(at, PASSPORT))
     issuer = STATES.get(zone.issuer) if zone else None
-    if evidence.passport_issuer is not None or issuer is None:
-        issuer, wrong = country(evidence.passport_issuer, at=(*AT, "passportIssuer"), requirement=PASSPORT)
+    if evidence.passport_issuer is not None or (issuer is None and not is_kept):
+        where = (*AT, "passportIssuer")
+        issuer, wrong = country(evidence.passport_issuer, at=where, requirement=PASSPORT)
         problems += wrong
+        if (
+            not wrong
+            and page
+            and page.typed_zone
+            and Field.ISSUER in contradicted(page.typed_zone, Given(issuer=issuer))
+        ):
+            problems.append(invalid(where, ISSUER_DIFFERS, requirement=PASSPORT))
     return typed or (zone.number if zone else None), issuer
 
 
@@ -310,31 +320,7 @@ def last_day_of(
     days += [(DocumentKind(row["kind"]), row["last_day"]) for row in staying]
     own = [(kind, day) for kind, day in days if REQUIREMENT[kind] is about]
     if not is_whole(about, {kind for kind, _ in own}, policy=policy):
-        problems.append(Required((*AT, "documents"), about))
+        kinds = " / ".join(" + ".join(together) for together in accepts(about, policy=policy))
+        missing = Words(PHOTOS_MISSING.en.format(kinds=kinds), PHOTOS_MISSING.zh.format(kinds=kinds))
+        problems.append(Required((*AT, "documents"), about, missing))
     return min((day for _, day in own if day), default=None)
-
-
-OTHERWISE = {
-    Field.NAME: FindingCode.NAME_MISMATCH,
-    Field.NATIONALITY: FindingCode.NATIONALITY_MISMATCH,
-    Field.BIRTH: FindingCode.DATE_OF_BIRTH_MISMATCH,
-}
-
-
-def otherwise(papers: Sequence[Paper], given: Given) -> tuple[tuple[FindingCode, RequirementKind], ...]:
-    """Return what zones say otherwise than was typed, or than the passport's: a person decides what it means."""
-    found = dict[tuple[FindingCode, RequirementKind], None]()
-    page = page_of(papers)
-    own = page.zone if page else None
-    for paper in papers:
-        if paper.zone is None:
-            continue
-        about = REQUIREMENT[paper.document.kind]
-        said = replace(given, expires_on=paper.last_day)
-        if paper.zone.form is not Form.TD3:  # a visa's number may be its own
-            said = replace(said, number=None)
-        for field in contradicted(paper.zone, said):
-            found[OTHERWISE.get(field, FindingCode.MRZ_VISUAL_MISMATCH), about] = None
-        if own and about is WORK and disagreements(own, paper.zone):
-            found[FindingCode.PASSPORT_VISA_MISMATCH, about] = None
-    return tuple(found)

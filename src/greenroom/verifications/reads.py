@@ -112,7 +112,7 @@ PAST = Read(
         FROM verifications v JOIN anchors a ON a.account_id = v.account_id AND a.id = :anchor_id
         WHERE v.account_id = :account_id AND v.status NOT IN ('DRAFT', 'CANCELED')
           AND (v.anchor_id = :anchor_id OR v.name_fingerprint = :name OR v.email_fingerprint = :email
-               OR v.passport_fingerprint = :passport)
+               OR v.passport_fingerprint = ANY (:passports))
     )
     SELECT
         count(*) FILTER (WHERE is_counted AND (
@@ -120,7 +120,7 @@ PAST = Read(
         ))::int AS attempts,
         count(*) FILTER (WHERE is_rejected AND submitted_at > coalesce(
             (SELECT max(submitted_at) FROM own WHERE path = :path
-             AND (is_this_row OR name_fingerprint = :name OR passport_fingerprint = :passport)
+             AND (is_this_row OR name_fingerprint = :name OR passport_fingerprint = ANY (:passports))
              AND status IN ('APPROVED', 'SUPERSEDED', 'EXPIRED', 'REVOKED')), '-infinity'
         ))::int AS strikes,
         count(*) FILTER (WHERE (is_rejected AND NOT is_retryable) OR status IN ('REJECTED', 'REVOKED') AND EXISTS (
@@ -133,14 +133,14 @@ PAST = Read(
          ))) AS account_rejections,
         (SELECT w.id FROM verifications w WHERE w.account_id = :account_id AND w.anchor_id = :anchor_id
          AND w.path = :path AND w.status = 'SUBMITTED') AS waiting,
-        EXISTS (SELECT FROM bars WHERE mark = :passport) AS is_barred
+        EXISTS (SELECT FROM bars WHERE mark = ANY (:passports)) AS is_barred
     FROM own
     """).bindparams(
         bindparam("account_id", type_=Uuid()),
         bindparam("anchor_id", type_=Uuid()),
         bindparam("name", type_=LargeBinary()),
         bindparam("email", type_=LargeBinary()),
-        bindparam("passport", type_=LargeBinary()),
+        bindparam("passports", type_=ARRAY(LargeBinary())),
         bindparam("path", type_=Text()),
         bindparam("since", type_=INSTANT),
         bindparam("final_codes", FINAL_CODES, type_=ARRAY(Text())),
@@ -174,15 +174,14 @@ def attempts(anchor: Any) -> Any:
     return select_columns(*SHOWN, is_for).outerjoin(newest, true())
 
 
-def handed_in(anchor: Any) -> Any:
+def handed_in(anchor: Any, *also: Any) -> Any:
     """For each anchor every attempt that can count or speaks against the person: A15 keeps them few.
 
     Which of them counts is for the law alone to say.
     """
+    speaks = or_(col(Verification.status).in_(literals(COUNTED)), col(Verification.is_under_age).is_(true()), *also)
     return attempts(anchor).where(
-        col(Verification.account_id) == anchor.c.account_id,
-        col(Verification.anchor_id) == anchor.c.id,
-        or_(col(Verification.status).in_(literals(COUNTED)), col(Verification.is_under_age).is_(true())),
+        col(Verification.account_id) == anchor.c.account_id, col(Verification.anchor_id) == anchor.c.id, speaks
     )
 
 
@@ -219,10 +218,11 @@ def gate_candidates(*, of_account: bool = True) -> Any:
     found = select(Anchor.account_id, Anchor.id, Anchor.nationality, Anchor.unlocked_at)
     found = found.where(col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS)))
     anchors = (found.where(Anchor.account_id == bindparam("account_id")) if of_account else found).cte("anchors")
+    is_barred = exists().where(col(Bar.mark) == Verification.passport_fingerprint)
     parts = []
-    for source, is_other in ((handed_in(anchors), False), (refused_elsewhere(anchors), True)):
-        is_barred = exists().where(col(Bar.mark) == Verification.passport_fingerprint).label("is_barred")
-        rows = source.add_columns(is_barred).correlate(anchors).lateral()
+    # A bar holds for whoever ever showed the passport: nobody gets rid of it by withdrawing what they showed.
+    for source, is_other in ((handed_in(anchors, is_barred), False), (refused_elsewhere(anchors), True)):
+        rows = source.add_columns(is_barred.label("is_barred")).correlate(anchors).lateral()
         asked = (anchors.c.id.label("of_anchor_id"), anchors.c.unlocked_at, literal(is_other).label("is_other"))
         ceiling = case((rows.c.status == REJECTED, account_rejections(anchors)), else_=0).label("account_rejections")
         parts.append(select_columns(*rows.c, *asked, ceiling).select_from(anchors.join(rows, true())))
