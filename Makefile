@@ -47,6 +47,7 @@ law: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.uploads
 
 # Two builds at once would clash: the second waits, and finds what the first has built.
 console: $(VENV)/run.stamp

@@ -17,6 +17,7 @@ from typing import Any, Final
 import asyncpg
 
 from greenroom import jobs, migrations, sealing, tickets
+from greenroom.documents import reading
 from greenroom.explorer import BUNDLE
 from greenroom.jwks import key_source, keys_of
 from greenroom.sealing import MasterKeys, SealingError
@@ -62,6 +63,14 @@ def look_around(settings: Settings, *, wrong: Sequence[tuple[str, str]], given: 
     yield disk(settings)
     yield port(settings.host, settings.port)
     yield explorer()
+    yield zones()
+
+
+def zones() -> Finding:
+    """Do workers of this installation read machine-readable zones from photos?"""
+    if reading.is_installed():
+        return Finding("zones", Level.OK, "read from photos by workers that were started since")
+    return Finding("zones", Level.OK, "not read from photos: they are typed in; the extra `ocr` reads them")
 
 
 def variables(settings: Settings, *, wrong: Sequence[tuple[str, str]], given: Collection[str]) -> Iterator[Finding]:

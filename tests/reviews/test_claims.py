@@ -80,6 +80,18 @@ async def test_only_reviewers_claim_and_none_of_them_their_own_account(world: Wo
     assert reason(await both.refused("RevealVerification", **reveal))[0] == "INVALID_STATE"
 
 
+async def test_who_acts_for_an_account_sees_no_note_about_it_as_a_reviewer_either(world: World) -> None:
+    stage = await staged(world)
+    await claim(world.staff("REVIEW"), stage.verification)
+    both = world.client(accounts=[stage.shop.external_id], permissions=["REVIEW", "REVIEW_LEAD"])
+    for state in ("OPEN", "CLAIMED", "DECIDED"):
+        for task in await queue(both, state=state):
+            assert (task["notes"], task["samePerson"]) == ([], [])
+            shown = "query($id: ID!) { node(id: $id) { __typename } }"
+            assert await both.ask(shown, {"id": task["id"]}) == {"node": None}
+    assert any(task["notes"] for task in await queue(world.staff("REVIEW"), state="DECIDED")), "there is one"
+
+
 async def test_what_was_withdrawn_is_not_claimed(world: World) -> None:
     stage = await staged(world)
     await stage.shop.do("CancelVerification", verificationId=stage.verification, expectedVersion=1)

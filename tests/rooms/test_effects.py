@@ -3,11 +3,14 @@
 import asyncio
 
 import asyncpg
+import pytest
 from clients import Shop, newcomer, picked
 from photos import an_anchor, hand_in_papers, working
 from reviewing import decide, finding, queue, settle
 from worlds import World, ready
 
+from greenroom.db import Busy
+from greenroom.graph import read_id
 from rooms.test_races import events
 
 UNVERIFIED = finding("EMAIL_UNVERIFIED", "EMAIL")
@@ -83,6 +86,28 @@ async def test_what_is_final_ends_it_whatever_the_policy_in_every_account(
     assert {row["codes"] for row in said} == {'["REJECTED"]'}
     (error,) = await second.refused("RenewTicket", liveRoomId=rooms[1][1])
     assert error["code"] == "INVALID_STATE"
+
+
+async def test_a_room_that_others_hold_keeps_no_other_on_air(world: World, boss: asyncpg.Connection) -> None:
+    await world.launch()
+    shop = await world.seller()
+    ana = await ready(shop)
+    rooms = []
+    for _ in range(3):
+        rooms.append((await shop.room(picked(ana["id"]), start=world.tonight()))["id"])
+        await shop.go_live(rooms[-1])
+    (task,) = await queue(world.staff("REVIEW"))
+    attempt = task["verification"]["id"]
+    await decide(world.staff("REVIEW"), attempt, UNVERIFIED)
+    held = read_id(rooms[0])[1].id
+    async with boss.transaction():
+        await boss.execute("SELECT FROM live_rooms WHERE id = $1 FOR UPDATE", held)
+        with pytest.raises(Busy):
+            await settle(world, attempt)
+    flagged = {row["id"] for row in await boss.fetch("SELECT id FROM live_rooms WHERE is_flagged")}
+    assert flagged == {read_id(room)[1].id for room in rooms[1:]}
+    await settle(world, attempt)
+    assert await boss.fetchval("SELECT bool_and(is_flagged) FROM live_rooms")
 
 
 async def test_a_broadcast_of_others_is_left_alone(world: World) -> None:

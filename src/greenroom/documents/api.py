@@ -10,7 +10,7 @@ from greenroom.context import Context, Info, Once
 from greenroom.db import Record
 from greenroom.documents import actions
 from greenroom.documents.actions import Announced
-from greenroom.documents.findings import FAULTS, Fault
+from greenroom.documents.findings import FAULTS, Fault, Measure
 from greenroom.documents.links import Purpose
 from greenroom.errors import Refused
 from greenroom.graph import Node, batch_of, global_id, home, key_of, sight
@@ -44,7 +44,8 @@ class DocumentZone:
     expires_on: Day | None
     """Its last day."""
     is_certain: bool
-    """Whether the number was read without doubt: then the zone stands for `mrz` where that is left out."""
+    """Whether the number was read without doubt: nothing was mended in it, and no look-alike would fit its check digit.
+    Then the zone stands for `mrz` where that is left out."""
     issuer: CountryCode | None
     """Issuing state."""
     lines: list[str]
@@ -75,7 +76,7 @@ class Document(Node):
     """An identity photo. Its bytes never travel through GraphQL."""
 
     byte_size: int
-    """Size in bytes."""
+    """Size in bytes: as announced, and once READY of the copy that is kept."""
     kind: DocumentKind
     """What it shows."""
     status: DocumentStatus
@@ -102,12 +103,16 @@ class Document(Node):
     @strawberry.field
     def findings(self, info: Info) -> list[Annotated["ReviewFinding", strawberry.lazy("greenroom.verifications.api")]]:
         """What the checks found, at once."""
-        finding, language = home("verifications").ReviewFinding, info.context.language
+        finding, measured = home("verifications").ReviewFinding, home("verifications").Measured
         return [
             finding(
                 code=FindingCode(each["code"]),
-                message=words_of(each).said_in(language),
+                message=words_of(each).said_in(info.context.language),
                 requirement=actions.REQUIREMENT[self.kind],
+                document_kind=self.kind,
+                measured=measured(name=Measure(each["measure"]), value=each["value"], threshold=each["threshold"])
+                if "measure" in each
+                else None,
             )
             for each in actions.findings_in(self.row)
         ]
@@ -164,7 +169,7 @@ class StagedUploadInput:
     """A photo to be sent."""
 
     byte_size: int
-    """Size in bytes."""
+    """Size in bytes: as announced, and once READY of the copy that is kept."""
     kind: DocumentKind
     """What it shows."""
     mime_type: str

@@ -4,6 +4,7 @@ from typing import Self
 
 import strawberry
 
+from greenroom.documents.findings import Measure
 from greenroom.graph import RuleBasis
 from greenroom.law.attempts import Attempt, Finding
 from greenroom.law.basis import RuleBasis as Basis
@@ -21,6 +22,19 @@ from greenroom.law.terms import (
 
 for words in (DocumentKind, FindingCode, RequirementKind, RequirementStatus, VerificationPath):
     strawberry.enum(words)
+strawberry.enum(Measure, name="PhotoMeasure")
+
+
+@strawberry.type
+class Measured:
+    """What was measured of a photo, and from where on it is told."""
+
+    name: Measure
+    """Of what."""
+    threshold: float
+    """Values beyond it are told: above it for GLARE and EXPOSURE, below it for the others."""
+    value: float
+    """How much."""
 
 
 @strawberry.type
@@ -35,6 +49,8 @@ class ReviewFinding:
     """Which item."""
     document_kind: DocumentKind | None = None
     """Which of the item's documents; null: the item as a whole."""
+    measured: Measured | None = None
+    """Of a photo's checks: the value behind it; null where nothing is measured, and of a reviewer's finding."""
 
     @classmethod
     def of(cls, finding: Finding, language: Language) -> Self:
