@@ -120,7 +120,7 @@ async def decided(world: World, statements: Statements, rows: int, **said: objec
 
 @pytest.mark.parametrize("rows", [1, 5])
 async def test_revealing_and_approving(rows: int, world: World, statements: Statements) -> None:
-    assert await decided(world, statements, rows, decision="APPROVE") == (5, 14)
+    assert await decided(world, statements, rows, decision="APPROVE") == (5, 15)
 
 
 @pytest.mark.parametrize("rows", [1, 5])

@@ -432,3 +432,15 @@ async def test_a_second_copy_of_a_refused_image_is_not_taken_either(world: World
     assert ("INVALID", "documents.0.documentId", "RIGHT_TO_WORK") in found
     only["passportVisa"]["documents"][0]["documentId"] = visa
     assert ("INVALID", "documents.0.documentId", "RIGHT_TO_WORK") in await refused(shop, ivan, only)
+
+
+async def test_a_birthday_that_was_mistyped_holds_nobody_off_once_the_right_one_is_approved(world: World) -> None:
+    shop = await world.seller()
+    ivan = await an_anchor(shop)
+    page, visa = await ready(world, shop, ivan, *KINDS)
+    await handed_in(shop, ivan, evidence(world, [page, visa], dateOfBirth="2019-05-17"))
+    right = await handed_in(shop, ivan, {"passportVisa": {"dateOfBirth": "1990-05-17"}})
+    room = await shop.room(picked(ivan, "IN_CHINA"), start=world.tonight())
+    assert blocked(await shop.admission(room["id"])) == [("UNDER_MINIMUM_AGE", "Ivan")], "until somebody has looked"
+    await decide(world.staff("REVIEW"), right["id"])
+    assert blocked(await shop.admission(room["id"])) == []

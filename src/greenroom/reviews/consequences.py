@@ -52,13 +52,16 @@ def concerned(kind: DocumentKind, findings: Sequence[Finding]) -> Iterator[bool]
 async def came_of_age(
     tx: Transaction, attempt: Verification, *, keys: KeyWrapping, policy: Policy, now: datetime
 ) -> bool:
-    """Say whether a person is old enough by the date that was given; then no reading that said otherwise counts (X9).
+    """Say whether a person is old enough, by the date that was given; then no other attempt of theirs says otherwise.
 
-    A zone said otherwise, or the person was too young when they handed in: whoever approves has seen the document.
+    Whoever approves has seen the document: a birthday that was mistyped or misread before, and one that was too late
+    for its day, hold nobody off any more (X9).
     """
-    given = (await opened(tx, attempt, keys=keys)).said.get("date_of_birth")
-    if not given or is_under_age(date.fromisoformat(given), minimum_age=policy.minimum_age, airs_at=now):
-        return False
+    if attempt.is_under_age:  # by a zone, or by the date itself when it was handed in
+        given = (await opened(tx, attempt, keys=keys)).said.get("date_of_birth")
+        if not given or is_under_age(date.fromisoformat(given), minimum_age=policy.minimum_age, airs_at=now):
+            return False
+        attempt.is_under_age = False
     ours = (col(Verification.account_id) == attempt.account_id, col(Verification.anchor_id) == attempt.anchor_id)
     await tx.exec(
         update(Verification)
@@ -66,7 +69,6 @@ async def came_of_age(
         .values(is_under_age=False)
         .execution_options(synchronize_session=False)
     )
-    attempt.is_under_age = False
     return True
 
 

@@ -104,7 +104,8 @@ async def decide_review(
     assert task is not None  # else it is not claimed
     entries = [became(attempt, status)]
     if status is APPROVED:
-        if attempt.is_under_age and not await came_of_age(tx, attempt, keys=keys, policy=policy, now=now):
+        knows_age = attempt.is_under_age is not None
+        if knows_age and not await came_of_age(tx, attempt, keys=keys, policy=policy, now=now):
             return Refused.of(InvalidState(ATTEMPT, sentence=UNDER_AGE))
         entries = [*await supersede(tx, attempt), *entries]
     attempt.status, attempt.decided_at, attempt.version = status, now, attempt.version + 1
