@@ -16,7 +16,7 @@ COMPILE = $(UV) pip compile $(UPGRADE) --quiet --universal --python-version 3.11
 ALONE = $(BIN)/python -c 'import fcntl, subprocess, sys; held = open(sys.argv[1], "w"); \
 	fcntl.flock(held, fcntl.LOCK_EX); sys.exit(subprocess.call(sys.argv[2:]))'
 
-.PHONY: run test lint schema law bench console bundle ocr lock reset clean
+.PHONY: run test lint schema law bench fuzz console bundle ocr lock reset clean
 
 # The shell becomes the server, so that a signal to make reaches it.
 run: $(VENV)/run.stamp
@@ -48,6 +48,7 @@ law: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.uploads
+	$(BIN)/python -m bench.photos
 
 # Two builds at once would clash: the second waits, and finds what the first has built.
 console: $(VENV)/run.stamp
@@ -60,6 +61,10 @@ bundle: $(VENV)/console.stamp
 # Beside what `make run` installs: the engine that reads zones from photos.
 ocr: $(VENV)/run.stamp
 	@$(LOCKED) requirements-ocr.lock
+
+# Ten thousand damaged photos, where every test run tries 2,500.
+fuzz: $(VENV)/dev.stamp
+	GREENROOM_FUZZ=10000 $(BIN)/python -m pytest tests/documents/test_fuzz.py
 
 # For maintainers: resolve pyproject.toml anew, keeping versions that still fit; UPGRADE=--upgrade keeps none.
 lock: $(UV) $(BIN)/python
