@@ -119,6 +119,18 @@ WORDS: Mapping[str, Words] = {
         "This operation costs {asked} points; {allowed} are allowed. Ask for smaller pages.",
         "该操作消耗 {asked} 点，最多允许 {allowed} 点。请减小每页数量。",
     ),
+    "subscriptions": Words(
+        "You would have {asked} subscriptions open; {allowed} are allowed. Complete others first.",
+        "您将同时打开 {asked} 个订阅，最多允许 {allowed} 个。请先结束其他订阅。",
+    ),
+    "operations": Words(
+        "This connection would carry {asked} subscriptions; {allowed} are allowed. Complete others first.",
+        "该连接将承载 {asked} 个订阅，最多允许 {allowed} 个。请先结束其他订阅。",
+    ),
+    "connections": Words(
+        "You would have {asked} connections for subscriptions; {allowed} are allowed. Close others first.",
+        "您将同时保持 {asked} 个订阅连接，最多允许 {allowed} 个。请先关闭其他连接。",
+    ),
     "body_bytes": Words(
         "This request has {asked} bytes or more; {allowed} are allowed. Send less at once.",
         "该请求至少有 {asked} 字节，最多允许 {allowed} 字节。请减少单次内容。",

@@ -20,6 +20,7 @@ from greenroom.rooms.effects import SETTLE, Effects
 from greenroom.rooms.lapses import Lapses
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
+from greenroom.waking import Bell
 
 CLEARED_EVERY_S = 60.0
 SWEPT_EVERY_S = 3_600.0  # it lists the whole store
@@ -53,11 +54,14 @@ async def work(
                     statement_timeout_ms=settings.statement_timeout_ms,
                     lock_timeout_ms=settings.lock_timeout_ms,
                 )
+                bell = Bell(settings.listen_url.get_secret_value() if settings.listen_url else url)
+                db.on_recorded = bell.ring
                 async with AsyncExitStack() as processes:
                     checker = await processes.enter_async_context(Checker())
                     reader = await processes.enter_async_context(Reader()) if reading.is_installed() else None
                     checks, lapses = Checks(db, store, checker, keys, now, reader), Lapses(db, now)
                     chores = [
+                        asyncio.create_task(bell.keep()),
                         asyncio.create_task(again(checks.clear, every_s=CLEARED_EVERY_S)),
                         asyncio.create_task(again(checks.sweep, every_s=SWEPT_EVERY_S)),
                         asyncio.create_task(again(lapses.turn, every_s=LAPSES_EVERY_S, first_s=SOON_S)),

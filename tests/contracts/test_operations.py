@@ -21,7 +21,6 @@ TO_COME = {
     "RevokeVerification",
     "StartTaobao",
     "UnlockAttempts",
-    "VerificationChanges",
     "WithdrawConsent",
 }
 
