@@ -167,18 +167,16 @@ def create(
     graphql = GraphQLEndpoint(
         build(),
         context_for=held.context_for,
-        limits=Limits(),
+        limits=Limits(
+            subscriptions=settings.subscriptions_of_actor_max, connections=settings.subscriptions_of_actor_max
+        ),
         spend=held.spend,
         introspection=settings.allows_introspection,
         log=structlog.get_logger("greenroom"),
     )
-    held.streams = Streams(
-        graphql.runner, most=settings.subscriptions_max, most_of_actor=settings.subscriptions_of_actor_max
-    )
+    held.streams = Streams(graphql.runner, most=settings.subscriptions_max)
     sockets = Sockets(held.streams, context_of=held.context_of)
-    events = EventStreams(
-        held.streams, context_of=held.context_of, within=graphql.in_time, bytes_max=Limits().body_bytes
-    )
+    events = EventStreams(held.streams, context_of=held.context_of, within=graphql.in_time)
     check = TicketCheck(context_for=held.context_for, in_time=graphql.in_time)
     store = store_at(settings.documents_url, data_dir=settings.data_dir)
     uploads = Uploads(lambda: held.services, store, now=clock, in_time=graphql.in_time)

@@ -25,14 +25,15 @@ NESTED_MAX = 100  # braces in braces that are parsed at all: beyond some 200 the
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """All limits of one request. The greatest value of each is still allowed.
+    """All limits of one request, and of one caller's subscriptions. The greatest value of each is still allowed.
 
     `depth` levels of fields; `aliases` written in the document; `repeats` fields of one response name in the document
     (validation compares them pairwise); `fragments` in it, inline ones too (each may lead to the next), and `spreads`
     of them; `root_fields` of an operation; `tokens` of the document, comments apart; its `characters`, all of them;
     JSON `values` in the variables, and their `values_depth`; `cost` in points (see `cost.py`); `page_size` nodes,
     refused by the connections themselves; `body_bytes` of a POST or of a GET's query string; `time_s` from the
-    request's head to its answer.
+    request's head to its answer; `operations` that one connection carries; `subscriptions` and `connections` for them
+    that one caller has in a process.
     """
 
     depth: int = 15
@@ -49,6 +50,9 @@ class Limits:
     page_size: int = 100
     body_bytes: int = 1_048_576
     time_s: float = 15.0
+    operations: int = 100
+    subscriptions: int = 100
+    connections: int = 100
 
 
 @dataclass(frozen=True, slots=True)

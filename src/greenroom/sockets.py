@@ -22,7 +22,6 @@ from greenroom.limits import Exceeded
 from greenroom.requests import JSON, Asked, HttpRefusal, language_of, shaped
 from greenroom.running import Caller
 from greenroom.streams import (
-    OPERATIONS_MAX,
     SLOW,
     Channel,
     ContextOf,
@@ -181,8 +180,8 @@ class Socket(Channel):
     async def _begun(self, asked: Asked, visitor: Visitor) -> Stream | list[Error]:
         """Return the stream that was asked for, with a place for it, or why there is none."""
         voice, places = visitor.voice, self.streams.subscriptions
-        if len(self.operations) >= OPERATIONS_MAX:
-            return errors_of(Exceeded("operations", OPERATIONS_MAX + 1, OPERATIONS_MAX), voice)
+        if (most := self.streams.runner.limits.operations) <= len(self.operations):
+            return errors_of(Exceeded("operations", most + 1, most), voice)
         if reason := places.take(visitor.actor_key):
             return errors_of(reason, voice)
         begun = None

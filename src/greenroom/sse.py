@@ -39,7 +39,6 @@ from greenroom.requests import (
 from greenroom.running import Caller, NotRun
 from greenroom.streams import (
     GOING,
-    OPERATIONS_MAX,
     SLOW,
     Channel,
     ContextOf,
@@ -163,7 +162,7 @@ class EventStream(Channel):
         with suppress(OSError, TooSlow):
             if self.ending and self.ending.refusal:
                 for id in list(self.operations):
-                    await self.say_errors(id, errors_of(self.ending.refusal, self.visitor.voice))
+                    await self.say_forbidden(id, self.ending.refusal)
             await in_time(self._send({"type": "http.response.body", "body": b"", "more_body": False}))
 
     async def say_next(self, id: str, payload: dict[str, Any]) -> None:
@@ -172,6 +171,9 @@ class EventStream(Channel):
     async def say_errors(self, id: str, errors: list[Error]) -> None:
         await self.say_next(id, {"errors": errors})
         await self.say_complete(id)
+
+    async def say_forbidden(self, id: str, refusal: HttpRefusal) -> None:
+        await self.say_errors(id, errors_of(refusal, self.visitor.voice))
 
     async def say_complete(self, id: str) -> None:
         await self._say("complete", None if self._is_distinct else {"id": id})
@@ -194,10 +196,9 @@ class EventStream(Channel):
 class EventStreams:
     """An ASGI application. `context_of` says who asks; `within` bounds the making of an answer and masks its faults."""
 
-    def __init__(
-        self, streams: Streams, *, context_of: ContextOf, within: Callable[..., Awaitable[Any]], bytes_max: int
-    ) -> None:
-        self._streams, self._context_of, self._within, self._bytes_max = streams, context_of, within, bytes_max
+    def __init__(self, streams: Streams, *, context_of: ContextOf, within: Callable[..., Awaitable[Any]]) -> None:
+        self._streams, self._context_of, self._within = streams, context_of, within
+        self._limits = streams.runner.limits
         self._reserved = dict[str, EventStream]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -306,8 +307,8 @@ class EventStreams:
             return visitor.voice.refused(NO_ID)
         if id in found.operations:
             return visitor.voice.refused(ID_IN_USE)
-        if len(found.operations) >= OPERATIONS_MAX:
-            return self._placeless(Exceeded("operations", OPERATIONS_MAX + 1, OPERATIONS_MAX), visitor.voice)
+        if (most := self._limits.operations) <= len(found.operations):
+            return self._placeless(Exceeded("operations", most + 1, most), visitor.voice)
         begun = await self._begun(asked, came)
         if isinstance(begun, Stream):
             found.start(id, begun, visitor)
@@ -331,7 +332,7 @@ class EventStreams:
         voice, context = came[0].voice, came[1]
         if request.method == "POST" and not is_json(request.headers.get("content-type", "")):
             return voice.refused(CONTENT_TYPE)
-        asked = await asked_by(request, bytes_max=self._bytes_max)
+        asked = await asked_by(request, bytes_max=self._limits.body_bytes)
         await context.begin()
         if isinstance(asked, Exceeded):
             return voice.too_large(asked)

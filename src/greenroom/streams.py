@@ -18,7 +18,6 @@ from greenroom.rates import Exhausted
 from greenroom.requests import Asked, HttpRefusal
 from greenroom.running import Caller, NotRun, Ready, Runner
 
-OPERATIONS_MAX = 100  # of one connection
 SENT_WITHIN_S = 10.0  # by when a reader has taken what lies before a message
 BEATS_EVERY_S = 15.0  # proxies cut what is silent for 30 s or more
 
@@ -158,10 +157,10 @@ class Beating(Protocol):
 class Streams:
     """The streams of one process."""
 
-    def __init__(self, runner: Runner, *, most: int, most_of_actor: int, beats_every_s: float = BEATS_EVERY_S) -> None:
+    def __init__(self, runner: Runner, *, most: int, beats_every_s: float = BEATS_EVERY_S) -> None:
         self.runner = runner
-        self.subscriptions = Places("subscriptions", most=most, most_of_actor=most_of_actor)
-        self.connections = Places("connections", most=most, most_of_actor=most_of_actor)
+        self.subscriptions = Places("subscriptions", most=most, most_of_actor=runner.limits.subscriptions)
+        self.connections = Places("connections", most=most, most_of_actor=runner.limits.connections)
         self.open = set[Channel]()
         self.is_ending = False
         self._beats_every_s = beats_every_s
@@ -241,6 +240,9 @@ class Channel:
         """Say why an operation ends."""
         raise NotImplementedError
 
+    async def say_forbidden(self, id: str, refusal: HttpRefusal) -> None:
+        """Say of an operation that its reader may no longer be there, where the end of the connection does not."""
+
     async def say_complete(self, id: str) -> None:
         """Say that an operation is over."""
         raise NotImplementedError
@@ -309,6 +311,7 @@ class Channel:
             except Ended as ended:
                 await self.say_errors(id, ended.errors)
             except Forbidden as forbidden:
+                await self.say_forbidden(id, forbidden.refusal)
                 self.forbid(forbidden.refusal)
             except TooSlow:
                 self.end(SLOW)

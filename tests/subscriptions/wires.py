@@ -4,13 +4,14 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
 from clients import Data, Shop, document
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 from worlds import World
 
 from greenroom.app import create
@@ -106,8 +107,9 @@ class Talk:
         return self.line.close_code, self.line.close_reason or ""
 
     async def _read_out(self) -> None:
-        async for _ in self.line:
-            pass
+        with suppress(ConnectionClosed):
+            async for _ in self.line:
+                pass
 
 
 @asynccontextmanager
@@ -134,5 +136,3 @@ async def serving(world: World, app: Any) -> AsyncIterator[Wire]:
         finally:
             server.should_exit = True
             await running
-
-
