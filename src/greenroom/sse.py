@@ -173,7 +173,8 @@ class EventStream(Channel):
         await self.say_complete(id)
 
     async def say_forbidden(self, id: str, refusal: HttpRefusal) -> None:
-        await self.say_errors(id, errors_of(refusal, self.visitor.voice))
+        if refusal.status < 500:  # else it breaks off, so that the client comes again
+            await self.say_errors(id, errors_of(refusal, self.visitor.voice))
 
     async def say_complete(self, id: str) -> None:
         await self._say("complete", None if self._is_distinct else {"id": id})

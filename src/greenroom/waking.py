@@ -51,6 +51,7 @@ class Bell:
                     timeout=ANSWERS_WITHIN_S,
                     server_settings={"application_name": "greenroom bell", "synchronous_commit": "off"},
                 )
+                pause_s = COMES_BACK_S
                 try:
                     await self._attend(connection)
                 finally:

@@ -54,7 +54,8 @@ async def work(
                     statement_timeout_ms=settings.statement_timeout_ms,
                     lock_timeout_ms=settings.lock_timeout_ms,
                 )
-                bell = Bell(settings.listen_url.get_secret_value() if settings.listen_url else url)
+                direct = settings.listen_url.get_secret_value() if settings.listen_url else url
+                bell = Bell(direct)
                 db.on_recorded = bell.ring
                 async with AsyncExitStack() as processes:
                     checker = await processes.enter_async_context(Checker())
@@ -72,7 +73,7 @@ async def work(
                             READ_ZONE: checks.read_zone,
                             SETTLE: Effects(db, now).settle,
                         }
-                        await jobs.work(url, todo, stop=stop, log=log, seen_alive_s=seen_alive_s)
+                        await jobs.work(direct, todo, stop=stop, log=log, seen_alive_s=seen_alive_s)
                     finally:
                         for chore in chores:
                             chore.cancel()

@@ -9,7 +9,7 @@ from clients import Data, Shop, document
 from contracts.calls import task_of
 from worlds import STAFF, World
 
-from greenroom.db import Scope
+from greenroom.db import Scope, count_statements
 from greenroom.events.actions import Subject, record_each
 from greenroom.events.feeds import KEPT_MAX, READ_MAX, Feed, Feeds
 from greenroom.graph import read_id
@@ -189,6 +189,25 @@ async def test_a_feed_reads_once_for_all_who_follow_it(world: World, statements:
     for follower in followers:
         await follower.aclose()
     assert list(feeds) == []
+
+
+@pytest.mark.parametrize("count", [1, 5])
+async def test_an_event_takes_a_read_for_its_account_and_two_for_each_who_follows(
+    wire: Wire, world: World, count: int
+) -> None:
+    shop = await world.seller()
+    attempt = await attempt_of(world, shop)
+    heard_statements = list[str]()
+    async with wire.socket(shop.sign()) as talk:
+        for _ in range(count):
+            await talk.follow(shop)
+        await happen(world, attempt, ["SUBMITTED"])
+        await heard(talk, count)
+        count_statements(wire.app.state.held.services.db, heard_statements.append)
+        await happen(world, attempt, ["APPROVED"])
+        await heard(talk, count)
+    counted = [each for each in heard_statements if "policy_in_force" not in each and "event_heads.seq" not in each]
+    assert len(counted) == 1 + 2 * count, counted
 
 
 async def settled(feed: Feed) -> None:
