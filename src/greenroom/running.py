@@ -197,6 +197,10 @@ class Runner:
 
         return [sent(error) for error in errors]
 
+    def note(self, event: str, **codes: object) -> None:
+        """Log what was refused to a caller, or ended: codes alone."""
+        self._log.info(event, **codes)
+
     def warn(self, hindrance: Hindered) -> None:
         """Log that the database hindered us."""
         self._log.warning("database hindered", code=hindrance.code, cause=type(hindrance.__cause__).__qualname__)

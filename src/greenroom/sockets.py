@@ -30,13 +30,13 @@ from greenroom.streams import (
     Streams,
     TooSlow,
     Visitor,
-    errors_of,
     in_time,
 )
 
 PROTOCOL = "graphql-transport-ws"
 INITIALISED_WITHIN_S = 10.0
 ID_LENGTH_MAX = 255
+BROKEN = (1002, 1007, 1009)  # what the server itself refuses of a peer
 REASON_BYTES_MAX = 123  # of a close frame (RFC 6455, 5.5)
 
 
@@ -87,6 +87,8 @@ class Socket(Channel):
             async with self.timer:
                 while (message := await self._receive())["type"] == "websocket.receive":
                     await self._heed(message)
+            if (code := message.get("code", 1005)) in BROKEN:
+                self.streams.runner.note("socket closed", code=code)
         except Closed as closed:
             end = closed.end
         except TimeoutError:
@@ -104,6 +106,7 @@ class Socket(Channel):
             if self.visitor:
                 self.streams.connections.leave(self.visitor.actor_key)
         if end:
+            self.streams.runner.note("socket closed", code=end.code)
             reason = end.reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
             with suppress(OSError, TooSlow):
                 await in_time(self._send({"type": "websocket.close", "code": end.code, "reason": reason}))
@@ -181,16 +184,16 @@ class Socket(Channel):
         """Return the stream that was asked for, with a place for it, or why there is none."""
         voice, places = visitor.voice, self.streams.subscriptions
         if (most := self.streams.runner.limits.operations) <= len(self.operations):
-            return errors_of(Exceeded("operations", most + 1, most), voice)
+            return self.streams.refused(Exceeded("operations", most + 1, most), voice)
         if reason := places.take(visitor.actor_key):
-            return errors_of(reason, voice)
+            return self.streams.refused(reason, voice)
         begun = None
         try:
             context = await visitor.fresh()
             if isinstance(context, HttpRefusal):
                 raise Closed(4403, context.words.en)
             begun = await self.streams.begin(asked, visitor, context)
-            return begun if isinstance(begun, Stream) else errors_of(begun, voice)
+            return begun if isinstance(begun, Stream) else self.streams.refused(begun, voice)
         except Hindered as hindrance:
             self.streams.runner.warn(hindrance)
             return [voice.hindrance(hindrance)]

@@ -208,6 +208,8 @@ class EventStreams:
         voice = Voice(JSON, language_of(request.headers.get("accept-language")))
         token = request.headers.get(TOKEN_HEADER) or request.query_params.get("token")
         answer: ASGIApp = await self._within(self._answer(request, voice, token), voice)
+        if isinstance(answer, Answer):
+            self._streams.runner.note("stream refused", status=answer.status)
         try:
             await answer(scope, receive, send)
         finally:
@@ -289,7 +291,7 @@ class EventStreams:
             if isinstance(begun, Stream):
                 made = EventStream(self._streams, visitor, first=begun)
             elif isinstance(begun, Failed | NotRun):
-                made = EventStream(self._streams, visitor, first=begun.errors)
+                made = EventStream(self._streams, visitor, first=self._streams.refused(begun, visitor.voice))
             else:
                 return begun
             return made
@@ -314,7 +316,7 @@ class EventStreams:
         if isinstance(begun, Stream):
             found.start(id, begun, visitor)
         elif isinstance(begun, Failed):
-            found.tell(id, begun.errors)
+            found.tell(id, self._streams.refused(begun, visitor.voice))
         elif isinstance(begun, NotRun):
             return replace(visitor.voice.request_errors(begun.errors, begun.budget), status=400)
         else:

@@ -189,6 +189,12 @@ class Streams:
             return Failed(self.runner.sent(source.errors or (), voice))
         return Stream(self.runner, ready, asked.variables or {}, source, visitor)
 
+    def refused(self, outcome: "Outcome", voice: Voice) -> list[Error]:
+        """Return why an operation did not begin, once that is logged."""
+        errors = errors_of(outcome, voice)
+        self.runner.note("subscription refused", codes=[error["extensions"]["code"] for error in errors])
+        return errors
+
     async def keep_beating(self) -> None:
         """Let every open connection beat once in a while, one after the other, for as long as the process lives."""
         beats = set[asyncio.Task[None]]()
@@ -299,6 +305,7 @@ class Channel:
 
     def forbid(self, refusal: HttpRefusal) -> None:
         """End the connection of a visitor who may no longer be there."""
+        self.streams.runner.note("stream ended", code=refusal.code)
         self.end(End(1013 if refusal.status >= 500 else 4403, refusal.words.en, refusal))
 
     async def _carry(self, id: str, stream: Stream) -> None:
@@ -326,7 +333,10 @@ async def in_time(sending: Awaitable[None]) -> None:
         raise TooSlow from None
 
 
-def errors_of(outcome: Failed | NotRun | Exhausted | HttpRefusal | Exceeded, voice: Voice) -> list[Error]:
+Outcome = Failed | NotRun | Exhausted | HttpRefusal | Exceeded
+
+
+def errors_of(outcome: Outcome, voice: Voice) -> list[Error]:
     """Return why an operation did not begin."""
     match outcome:
         case Failed() | NotRun():

@@ -5,8 +5,11 @@ import json
 from contextlib import suppress
 from typing import Any
 
+import asyncpg
 import pytest
 from clients import Data
+from house import contents
+from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed
 from worlds import World
 
@@ -138,6 +141,44 @@ async def test_a_flood_of_initialisations_is_cut_at_the_second(wire: Wire, world
                 await talk.line.send(init)
         assert await talk.closed() == (4429, with_what)
     await left(wire)
+
+
+async def test_what_is_refused_leaves_a_line_of_codes_and_changes_nothing(
+    wire: Wire, world: World, boss: asyncpg.Connection
+) -> None:
+    shop, token = await begun(world)
+    before = await contents(boss)
+    with capture_logs() as logs:
+        async with wire.socket(token) as talk:
+            await talk.follow("nobody's")
+            await talk.follow(shop, "no cursor")
+            await talk.say({"type": "Maria Petrova"})
+            await talk.closed()
+        async with wire.socket() as talk:
+            await talk.say({"type": "connection_init", "payload": {"authorization": "Maria Petrova"}})
+            await talk.closed()
+        async with wire.socket(token) as talk:
+            with suppress(ConnectionClosed):
+                await talk.say({"type": "ping", "payload": {"x": "x" * frames.BYTES_MAX}})
+            await talk.closed()
+        async with wire.socket(token) as talk:
+            await talk.follow(shop)
+            world.clock.advance(hours=2)
+            (channel,) = wire.streams.open
+            await channel.beat()
+            await talk.closed()
+        await left(wire)
+    told = [{name: value for name, value in line.items() if name not in ("event", "log_level")} for line in logs]
+    assert told == [
+        {"codes": ["NOT_FOUND"]},
+        {"codes": ["BAD_USER_INPUT"]},
+        {"code": 4400},
+        {"code": 4403},
+        {"code": 1009},
+        {"code": "TOKEN_EXPIRED"},
+        {"code": 4403},
+    ]
+    assert await contents(boss) == before
 
 
 async def test_who_does_not_initialise_is_let_go(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
