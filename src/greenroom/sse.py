@@ -106,7 +106,7 @@ class EventStream(Channel):
     def __init__(self, streams: Streams, visitor: Visitor, *, first: Stream | list[Error] | None = None) -> None:
         super().__init__(streams)
         self.visitor: Visitor = visitor
-        self.is_open = False
+        self.is_open = self.is_over = False
         self._first, self._is_distinct = first, first is not None
         self._opened = asyncio.Event()
         self._send: Send | None = None
@@ -124,7 +124,8 @@ class EventStream(Channel):
                 if self.streams.is_ending:
                     self.end(GOING)
                 elif isinstance(self._first, Stream):
-                    self.start("", self._first, self.visitor)
+                    first, self._first = self._first, None
+                    self.start("", first, self.visitor)
                 elif self._first is not None:
                     await self.say_errors("", self._first)
                 while (await receive())["type"] != "http.disconnect":
@@ -139,9 +140,10 @@ class EventStream(Channel):
             self.release()
 
     def release(self) -> None:
-        """Leave the places that it has."""
+        """Leave the places that it has: no operation begins here any more."""
+        self.is_over = True
         self.streams.connections.leave(self.visitor.actor_key)
-        if isinstance(self._first, Stream) and not self._opened.is_set():
+        if isinstance(self._first, Stream):  # it was not started
             self.streams.subscriptions.leave(self.visitor.actor_key)
 
     def tell(self, id: str, errors: list[Error]) -> None:
@@ -313,6 +315,10 @@ class EventStreams:
         if (most := self._limits.operations) <= len(found.operations):
             return self._placeless(Exceeded("operations", most + 1, most), visitor.voice)
         begun = await self._begun(asked, came)
+        if found.is_over or id in found.operations:  # by now
+            if isinstance(begun, Stream):
+                self._streams.subscriptions.leave(visitor.actor_key)
+            return visitor.voice.refused(NO_STREAM if found.is_over else ID_IN_USE)
         if isinstance(begun, Stream):
             found.start(id, begun, visitor)
         elif isinstance(begun, Failed):

@@ -220,6 +220,30 @@ async def test_a_reservation_that_nobody_opens_lapses(
         assert (await client.get("/graphql/stream", headers=token | EVENTS)).status_code == 404
 
 
+async def test_an_operation_whose_stream_ended_meanwhile_does_not_begin(
+    wire: Wire, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, begin, gate, asked_for = await world.seller(), wire.streams.begin, asyncio.Event(), asyncio.Event()
+
+    async def held(*given: Any) -> Any:
+        asked_for.set()
+        await gate.wait()
+        return await begin(*given)
+
+    monkeypatch.setattr(wire.streams, "begin", held)
+    async with asker(wire, shop.sign()) as client:
+        token = await reserved(client)
+        asked = body(shop, extensions={"operationId": "a"})
+        async with client.stream("GET", "/graphql/stream", headers=token | EVENTS):
+            posting = asyncio.create_task(client.post("/graphql/stream", json=asked, headers=token))
+            await asked_for.wait()
+        while wire.streams.open:  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.01)
+        gate.set()
+        assert (await posting).status_code == 404
+    await left(wire)
+
+
 async def test_the_stream_of_somebody_else_is_none(wire: Wire, world: World) -> None:
     shop, other = await world.seller(), await world.seller()
     async with asker(wire, shop.sign()) as client, asker(wire, other.sign()) as stranger:
