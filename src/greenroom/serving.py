@@ -65,8 +65,6 @@ class Announcing(uvicorn.Server):
         """Start, then say so."""
         await super().startup(sockets)
         if self.started:
-            gc.collect()
-            gc.freeze()  # what lives as long as the process: to look through it all again takes 100 ms and more
             self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -108,12 +106,17 @@ def run(settings: Settings, *, url: str, sockets: Sequence[socket.socket], annou
     ending = Event()
     application = app.create(settings, database_url=url, works=settings.is_demo)
 
+    def begin() -> None:
+        gc.collect()
+        gc.freeze()  # what lives as long as the process: to look through it all again takes 100 ms and more
+        announce()
+
     def end() -> None:
         ending.set()
         application.state.held.streams.end()
 
     connections_max = room_for(CONNECTIONS_MAX + settings.subscriptions_max)
-    server = Announcing(configured(application, connections_max=connections_max), announce, end)
+    server = Announcing(configured(application, connections_max=connections_max), begin, end)
     with watched(settings, ending):
         try:
             server.run(sockets=list(sockets))
