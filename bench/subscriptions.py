@@ -45,6 +45,7 @@ PATH = VerificationPath.CONTACT
 NAME = "VerificationChanges"
 KB_WANTED, P99_WANTED_MS = 60, 250
 WARM = 50
+LEAST = 100  # accounts of the world
 OPENED_AT_ONCE = 20
 SETTLES_S = 3.0
 ARRIVES_WITHIN_S = 60.0
@@ -64,7 +65,7 @@ def main() -> None:
     DATA.chmod(0o711)
     bench.DATA = DATA
     with embedded.start(DATA) as running:
-        bench.greenroom("demo", "--accounts", str(max(options.accounts, 100)))
+        bench.greenroom("demo", "--accounts", str(max(options.accounts, LEAST)))
         results = uvloop.run(measured(options, running.cluster))
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
@@ -142,6 +143,8 @@ async def writing(url: str, accounts: int) -> AsyncIterator[Writer]:
     number = 0
     while len(attempts) < accounts:
         number += 1
+        if number > max(accounts, LEAST):
+            sys.exit(f"The crowd in {DATA} is smaller than that: remove it, and the next run makes another.")
         name = f"crowd-{number:05d}"
         async with database.transaction(Scope(account_id_of(name))) as tx:
             found = (await tx.exec(select(col(Verification.id), col(Verification.anchor_id)).limit(1))).first()
