@@ -723,7 +723,7 @@ async def test_the_watch_is_over_when_a_server_begins_to_end_not_when_it_has() -
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    server = serving.Announcing(serving.configured(slow), lambda: None, ending)
+    server = serving.Announcing(serving.configured(slow), lambda: None, ending.set)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         served = asyncio.create_task(server.serve(sockets=[listener]))

@@ -36,7 +36,14 @@ NO_OPERATION = Words(
     "`operationName` must name one operation of this document; it has {known}.",
     "`operationName` 须指明本文档中的一个操作，现有：{known}。",
 )
-NO_SUBSCRIPTION = Words("Subscriptions are not served here.", "此地址不支持订阅。")
+NO_SUBSCRIPTION = Words(
+    "Subscriptions are served by WebSocket (graphql-transport-ws) at this address, and as events at /graphql/stream.",
+    "订阅请在此地址使用 WebSocket（graphql-transport-ws），或以事件流方式访问 /graphql/stream。",
+)
+ONLY_SUBSCRIPTIONS = Words(
+    "Only subscriptions are served here: send queries and mutations to /graphql by POST.",
+    "此处仅支持订阅；查询与变更请以 POST 发送至 /graphql。",
+)
 
 
 _SENT_ALWAYS = {
@@ -88,14 +95,16 @@ class Voice:
 
     def result(self, data: dict[str, Any] | None, errors: list[Error], budget: Budget) -> Answer:
         """Answer an operation that ran, errors first, as the specification likes it."""
-        payload = {"errors": errors, "data": data} if errors else {"data": data}
-        return Answer(200, self.media_type, orjson.dumps(payload), budget=budget)
+        return Answer(200, self.media_type, orjson.dumps(payload_of(data, errors)), budget=budget)
 
     def request_errors(self, errors: Iterable[Error], budget: Budget) -> Answer:
         """Answer a well-formed request whose operation does not run."""
-        if self.language == "zh":
-            errors = [in_chinese(error) for error in errors]
-        return Answer(400 if self.media_type == GRAPHQL else 200, self.media_type, _errors(*errors), budget=budget)
+        status = 400 if self.media_type == GRAPHQL else 200
+        return Answer(status, self.media_type, _errors(*errors), budget=budget)
+
+    def worded(self, errors: Iterable[Error]) -> list[Error]:
+        """Return errors about a document or its variables in this request's language."""
+        return [in_chinese(error) for error in errors] if self.language == "zh" else list(errors)
 
     def refused(self, refused: HttpRefusal) -> Answer:
         """Answer a request that HTTP itself refuses."""
@@ -109,10 +118,14 @@ class Voice:
 
     def exhausted(self, budget: Exhausted) -> Answer:
         """Answer a caller whose budget does not suffice."""
+        headers = {"retry-after": str(budget.retry_after_s)}
+        return Answer(429, self.media_type, _errors(self.rate_error(budget)), headers, budget)
+
+    def rate_error(self, budget: Exhausted) -> Error:
+        """Say that a budget does not suffice, and from when on it will."""
         values = {"asked": budget.cost, "allowed": budget.limit, "remaining": budget.remaining}
         extensions = {"limit": "rate", **values, "retryAfter": budget.retry_after_s}
-        error = self.error(RATE_LIMITED, "RATE_LIMITED", extensions, wait=budget.retry_after_s, **values)
-        return Answer(429, self.media_type, _errors(error), {"retry-after": str(budget.retry_after_s)}, budget)
+        return self.error(RATE_LIMITED, "RATE_LIMITED", extensions, wait=budget.retry_after_s, **values)
 
     def internal(self, error_id: str) -> Answer:
         """Answer where a fault of ours leaves nothing else to say."""
@@ -124,9 +137,12 @@ class Voice:
 
     def timed_out(self, error_id: str, *, allowed_s: float) -> Answer:
         """Answer a request that took too long."""
+        return Answer(503, self.media_type, _errors(self.time_error(error_id, allowed_s=allowed_s)))
+
+    def time_error(self, error_id: str, *, allowed_s: float) -> Error:
+        """Say that it took too long."""
         extensions = {"limit": "time_s", "allowed": allowed_s, "errorId": error_id}
-        error = self.error(TIMEOUT, "TIMEOUT", extensions, id=error_id, seconds=f"{allowed_s:g}")
-        return Answer(503, self.media_type, _errors(error))
+        return self.error(TIMEOUT, "TIMEOUT", extensions, id=error_id, seconds=f"{allowed_s:g}")
 
     def document_errors(self, document: Invalid | Exceeded) -> list[Error]:
         """Say why a document cannot run."""
@@ -153,6 +169,11 @@ class Voice:
         """Return an error in this request's language."""
         sentence = words.zh if self.language == "zh" else words.en
         return {"message": sentence.format(**values), "extensions": {"code": code, **(extensions or {})}}
+
+
+def payload_of(data: dict[str, Any] | None, errors: list[Error]) -> dict[str, Any]:
+    """Return what an operation answered, errors first, as the specification likes it."""
+    return {"errors": errors, "data": data} if errors else {"data": data}
 
 
 def in_chinese(error: Error) -> Error:

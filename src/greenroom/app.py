@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 
 from greenroom import inforce, migrations
 from greenroom.access import Actor
@@ -25,9 +25,11 @@ from greenroom.documents.links import LinkSigner
 from greenroom.documents.storage import store_at
 from greenroom.downloads import Downloads
 from greenroom.errors import Words
+from greenroom.events.feeds import LOOKS_EVERY_S, Feeds
 from greenroom.explorer import ASSETS_AT, Assets
 from greenroom.http import GraphQLEndpoint
 from greenroom.idempotency import forget_lapsed
+from greenroom.law.terms import Language
 from greenroom.limits import Limits
 from greenroom.media import TicketCheck
 from greenroom.rates import Budget, Exhausted, RateLimiter
@@ -36,9 +38,13 @@ from greenroom.reviews.mutations import DOCUMENTS_AT
 from greenroom.schema import build
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
+from greenroom.sockets import Sockets
+from greenroom.sse import EventStreams
+from greenroom.streams import Streams
 from greenroom.tickets import TicketSigner
 from greenroom.tokens import BadToken, Tokens
 from greenroom.uploads import Uploads
+from greenroom.waking import Bell
 from greenroom.worker import again, work
 
 DEMO_POINTS, DEMO_POINTS_PER_S = 1_000_000, 100_000  # roomy: nobody should meet the limit while looking around
@@ -58,6 +64,7 @@ class Held:
 
     services: Services
     limiter: RateLimiter
+    streams: Streams
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime], *, works: bool) -> None:
         self._settings, self._works = settings, works
@@ -76,6 +83,9 @@ class Held:
             statement_timeout_ms=settings.statement_timeout_ms,
             lock_timeout_ms=settings.lock_timeout_ms,
         )
+        feeds = Feeds(db)
+        bell = Bell(listened_at(settings, database_url), feeds.wake)
+        db.on_recorded = bell.ring
         self.services = Services(
             db=db,
             keys=self._keys,
@@ -83,12 +93,16 @@ class Held:
             tickets=self.signer,
             held=inforce.Held(db),
             links=LinkSigner(self._keys.pepper.links_key),
+            feeds=feeds,
             public_url=settings.public_url,
         )
         self.limiter = limiter_of(settings, db.pool)
         chores = [
             asyncio.create_task(again(lambda: self.limiter.tidy(now=self._clock()), every_s=LEASES_RETURNED_EVERY_S)),
             asyncio.create_task(again(lambda: forget_lapsed(db, now=self._clock()), every_s=KEYS_FORGOTTEN_EVERY_S)),
+            asyncio.create_task(again(feeds.look, every_s=LOOKS_EVERY_S)),
+            asyncio.create_task(bell.keep()),
+            asyncio.create_task(self.streams.keep_beating()),
         ]
         stop = asyncio.Event()
         worker = asyncio.create_task(work(settings, database_url, stop=stop, now=self._clock)) if self._works else None
@@ -105,18 +119,26 @@ class Held:
 
     async def context_for(self, request: Request) -> Context | HttpRefusal:
         """Say who asks, or why they may not. Raises Hindered."""
+        return await self.context_of(
+            request.headers.get("authorization"),
+            language=language_of(request.headers.get("accept-language")),
+            address=request.client.host if request.client else "",
+        )
+
+    async def context_of(self, header: str | None, *, language: Language, address: str) -> Context | HttpRefusal:
+        """Say who asks by an Authorization header, or why they may not. Raises Hindered."""
         instant = self._clock()
-        found = await self._tokens.actor(request.headers.get("authorization"), now=instant)
+        found = await self._tokens.actor(header, now=instant)
         if isinstance(found, BadToken):
             return refused_token(found)
         return Context(
             actor=found or Actor(subject=""),
-            language=language_of(request.headers.get("accept-language")),
+            language=language,
             clock=self._clock,
             now=instant,
             in_force=await self.services.held.now(instant),
             services=self.services,
-            entrance=f"address:{request.client.host if request.client else ''}",
+            entrance=f"address:{address}",
         )
 
     async def spend(self, actor_key: str, cost: int) -> Budget | Exhausted:
@@ -145,11 +167,16 @@ def create(
     graphql = GraphQLEndpoint(
         build(),
         context_for=held.context_for,
-        limits=Limits(),
+        limits=Limits(
+            subscriptions=settings.subscriptions_of_actor_max, connections=settings.subscriptions_of_actor_max
+        ),
         spend=held.spend,
         introspection=settings.allows_introspection,
         log=structlog.get_logger("greenroom"),
     )
+    held.streams = Streams(graphql.runner, most=settings.subscriptions_max)
+    sockets = Sockets(held.streams, context_of=held.context_of)
+    events = EventStreams(held.streams, context_of=held.context_of, within=graphql.in_time)
     check = TicketCheck(context_for=held.context_for, in_time=graphql.in_time)
     store = store_at(settings.documents_url, data_dir=settings.data_dir)
     uploads = Uploads(lambda: held.services, store, now=clock, in_time=graphql.in_time)
@@ -157,6 +184,8 @@ def create(
     app = Starlette(
         routes=[
             Route("/graphql", graphql),
+            WebSocketRoute("/graphql", sockets),
+            Route("/graphql/stream", events),
             Route("/healthz", healthy),
             Route("/readyz", held.ready),
             Route("/.well-known/jwks.json", held.jwks),
@@ -183,6 +212,11 @@ def limiter_of(settings: Settings, pool: asyncpg.Pool) -> RateLimiter:
         points_per_s=settings.rate_points_per_s or (DEMO_POINTS_PER_S if demo else POINTS_PER_S),
         lease=max(points // 20, 1),
     )
+
+
+def listened_at(settings: Settings, database_url: str) -> str:
+    """Return where to listen: a notification does not come through a pooler."""
+    return settings.listen_url.get_secret_value() if settings.listen_url else database_url
 
 
 async def healthy(_: Request) -> Response:

@@ -26,6 +26,7 @@ from greenroom.tickets import TicketSigner
 
 if TYPE_CHECKING:
     from greenroom.documents.links import LinkSigner
+    from greenroom.events.feeds import Feeds
 
 Outcome = TypeVar("Outcome")
 KeyT = TypeVar("KeyT")
@@ -44,6 +45,7 @@ class Services:
     tickets: TicketSigner
     held: Held
     links: "LinkSigner"
+    feeds: "Feeds"
     public_url: str
 
 

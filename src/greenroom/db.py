@@ -5,7 +5,7 @@ rows that `Scope` names: row security reads it from settings local to the transa
 carry it to someone else, and without one no row is visible at all.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -131,6 +131,11 @@ class Transaction(AsyncSession):
 
     on_statement: Callable[[str], None] | None = None
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.recorded = set[UUID]()
+        """Accounts whose log it adds to."""
+
     async def rows(self, read: Read, /, **parameters: Any) -> list[Record]:
         """Run a read inside this transaction; what was added before is flushed first."""
         await self.flush()
@@ -144,11 +149,15 @@ class Transaction(AsyncSession):
 
 @dataclass(slots=True)
 class Database:
-    """Both pools of one process. `on_statement` is told each statement, for counting."""
+    """Both pools of one process. `on_statement` is told each statement, for counting.
+
+    `on_recorded` is told after a commit which accounts have new events.
+    """
 
     engine: AsyncEngine
     pool: asyncpg.Pool
     on_statement: Callable[[str], None] | None = field(default=None)
+    on_recorded: Callable[[Collection[UUID]], None] | None = field(default=None)
 
     async def rows(self, read: Read, scope: Scope, /, **parameters: Any) -> list[Record]:
         """Run one read under a scope, in one round trip. Raises Hindered."""
@@ -180,6 +189,8 @@ class Database:
                 try:
                     yield tx
                     await tx.commit()
+                    if tx.recorded and self.on_recorded:
+                        self.on_recorded(tx.recorded)
                 except Exception as error:
                     if isinstance(hindrance_in(error), Unavailable):
                         await tx.invalidate()  # the pool is not to hand this connection out again

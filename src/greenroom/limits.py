@@ -25,14 +25,15 @@ NESTED_MAX = 100  # braces in braces that are parsed at all: beyond some 200 the
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """All limits of one request. The greatest value of each is still allowed.
+    """All limits of one request, and of one caller's subscriptions. The greatest value of each is still allowed.
 
     `depth` levels of fields; `aliases` written in the document; `repeats` fields of one response name in the document
     (validation compares them pairwise); `fragments` in it, inline ones too (each may lead to the next), and `spreads`
     of them; `root_fields` of an operation; `tokens` of the document, comments apart; its `characters`, all of them;
     JSON `values` in the variables, and their `values_depth`; `cost` in points (see `cost.py`); `page_size` nodes,
     refused by the connections themselves; `body_bytes` of a POST or of a GET's query string; `time_s` from the
-    request's head to its answer.
+    request's head to its answer; `operations` that one connection carries; `subscriptions` and `connections` for them
+    that one caller has in a process.
     """
 
     depth: int = 15
@@ -49,6 +50,9 @@ class Limits:
     page_size: int = 100
     body_bytes: int = 1_048_576
     time_s: float = 15.0
+    operations: int = 100
+    subscriptions: int = 100
+    connections: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,18 @@ WORDS: Mapping[str, Words] = {
     "cost": Words(
         "This operation costs {asked} points; {allowed} are allowed. Ask for smaller pages.",
         "该操作消耗 {asked} 点，最多允许 {allowed} 点。请减小每页数量。",
+    ),
+    "subscriptions": Words(
+        "You would have {asked} subscriptions open; {allowed} are allowed. Complete others first.",
+        "您将同时打开 {asked} 个订阅，最多允许 {allowed} 个。请先结束其他订阅。",
+    ),
+    "operations": Words(
+        "This connection would carry {asked} subscriptions; {allowed} are allowed. Complete others first.",
+        "该连接将承载 {asked} 个订阅，最多允许 {allowed} 个。请先结束其他订阅。",
+    ),
+    "connections": Words(
+        "You would have {asked} connections for subscriptions; {allowed} are allowed. Close others first.",
+        "您将同时保持 {asked} 个订阅连接，最多允许 {allowed} 个。请先关闭其他连接。",
     ),
     "body_bytes": Words(
         "This request has {asked} bytes or more; {allowed} are allowed. Send less at once.",

@@ -94,6 +94,7 @@ class Asked:
     query: str
     operation_name: str | None
     variables: dict[str, Any] | None
+    extensions: dict[str, Any] | None = None
 
 
 def refused_head(request: Request, media_type: str | None) -> HttpRefusal | None:
@@ -114,7 +115,7 @@ async def asked_by(request: Request, *, bytes_max: int) -> Asked | HttpRefusal |
         if isinstance(body, Exceeded):
             return body
         try:
-            return _shaped(orjson.loads(body))
+            return shaped(orjson.loads(body))
         except orjson.JSONDecodeError:
             return NOT_JSON
     query_string: bytes = request.scope["query_string"]
@@ -125,7 +126,7 @@ async def asked_by(request: Request, *, bytes_max: int) -> Asked | HttpRefusal |
         decoded = {name: orjson.loads(given[name]) for name in ("variables", "extensions") if name in given}
     except ValueError:  # of the URL's encoding and of JSON alike
         return NOT_JSON
-    return _shaped(given | decoded)
+    return shaped(given | decoded)
 
 
 async def body_of(request: Request, *, bytes_max: int) -> bytearray | Exceeded:
@@ -146,7 +147,8 @@ async def body_of(request: Request, *, bytes_max: int) -> bytearray | Exceeded:
     return body
 
 
-def _shaped(given: object) -> Asked | HttpRefusal:
+def shaped(given: object) -> Asked | HttpRefusal:
+    """Return the parameters in decoded JSON, or why they are none."""
     if isinstance(given, list):
         return BATCH
     if not isinstance(given, dict):
@@ -157,7 +159,7 @@ def _shaped(given: object) -> Asked | HttpRefusal:
         return SHAPE
     if not isinstance(variables, dict | None) or not isinstance(extensions, dict | None):
         return SHAPE
-    return Asked(query, name or None, variables)
+    return Asked(query, name or None, variables, extensions)
 
 
 def language_of(accept_language: str | None) -> Language:

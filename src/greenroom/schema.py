@@ -40,6 +40,7 @@ from greenroom.verifications.api import (
     TaobaoVerification,
     VerificationQueries,
 )
+from greenroom.verifications.changes import VerificationSubscriptions
 from greenroom.verifications.mutations import VerificationMutations
 
 NODES_MAX = 100
@@ -102,12 +103,18 @@ class Mutation(
     """Writes. Every payload is nullable, carries `userErrors`, and returns what changed."""
 
 
+@strawberry.type
+class Subscription(VerificationSubscriptions):
+    """Live changes, over graphql-transport-ws or SSE. `after` resumes without a gap."""
+
+
 @cache
 def build() -> strawberry.Schema:
     """Return the schema with every docstring as a description."""
     schema = strawberry.Schema(
         Query,
         Mutation,
+        Subscription,
         types=[
             AdmissionRecord,
             AdmissionRefused,
@@ -131,7 +138,7 @@ def resolve_lightly(graphql_type: Any) -> None:
     if isinstance(graphql_type, GraphQLObjectType):
         for field in graphql_type.fields.values():
             own = field.extensions.get("strawberry-definition")
-            if own is not None and own.base_resolver is not None and not own.extensions and field.resolve:
+            if own is not None and own.base_resolver is not None and not own.extensions and not field.subscribe:
                 field.resolve = light(own, field.resolve)
 
 

@@ -1,6 +1,8 @@
 """Serving: one process, from the check of its database to the last request that it finishes."""
 
 import asyncio
+import gc
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +14,11 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from greenroom import app, doctor, embedded, jobs, logs, worker
+from greenroom import app, doctor, embedded, frames, jobs, logs, worker
 from greenroom.db import connect
 from greenroom.demo.world import fill
 from greenroom.doctor import Finding, Level
+from greenroom.frames import Frames
 from greenroom.heads import Heads
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
@@ -23,7 +26,9 @@ from greenroom.verifications.keeping import Safe
 
 CONNECTIONS_MAX = 500  # of one process; further ones get 503. Half of the files that a process may usually have open
 GRACE_S = 20  # for requests that are under way when the process is told to stop
+PINGS_EVERY_S = 20.0
 WATCHED_EVERY_S = 1.0
+FILES_BESIDE = 200  # that a process has open beside its connections: libraries, pools, photos
 
 
 async def against(url: str) -> Finding | None:
@@ -51,10 +56,10 @@ async def seed(url: str, settings: Settings) -> bool:
 class Announcing(uvicorn.Server):
     """A server that says when it listens, and when it begins to end."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], ending: Event) -> None:
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None], end: Callable[[], None]) -> None:
         super().__init__(config)
         self._announce = announce
-        self._ending = ending
+        self._end = end
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
@@ -64,17 +69,21 @@ class Announcing(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say so, then finish what is under way."""
-        self._ending.set()
+        self._end()
         await super().shutdown(sockets)
 
 
-def configured(served: ASGIApp, *, http: type[Heads] = Heads) -> uvicorn.Config:
+def configured(served: ASGIApp, *, http: type[Heads] = Heads, connections_max: int | None = None) -> uvicorn.Config:
     """Return how an application is served; who asks is who is connected, whatever a header says."""
     return uvicorn.Config(
         served,
         loop="uvloop",
         http=http,
-        ws="none",
+        ws=Frames,
+        ws_max_size=frames.BYTES_MAX,
+        ws_per_message_deflate=False,  # its windows would be held for each connection
+        ws_ping_interval=PINGS_EVERY_S,
+        ws_ping_timeout=PINGS_EVERY_S,
         lifespan="on",
         access_log=False,
         log_config=None,  # through ours, without what a message may quote
@@ -82,7 +91,7 @@ def configured(served: ASGIApp, *, http: type[Heads] = Heads) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS_MAX,
+        limit_concurrency=connections_max or CONNECTIONS_MAX,
         timeout_graceful_shutdown=GRACE_S,
     )
 
@@ -95,13 +104,34 @@ def run(settings: Settings, *, url: str, sockets: Sequence[socket.socket], annou
     """
     logs.configure(for_people=settings.is_demo)
     ending = Event()
-    server = Announcing(configured(app.create(settings, database_url=url, works=settings.is_demo)), announce, ending)
+    application = app.create(settings, database_url=url, works=settings.is_demo)
+
+    def begin() -> None:
+        gc.collect()
+        gc.freeze()  # what lives as long as the process: to look through it all again takes 100 ms and more
+        announce()
+
+    def end() -> None:
+        ending.set()
+        application.state.held.streams.end()
+
+    connections_max = room_for(CONNECTIONS_MAX + settings.subscriptions_max)
+    server = Announcing(configured(application, connections_max=connections_max), begin, end)
     with watched(settings, ending):
         try:
             server.run(sockets=list(sockets))
         except SystemExit:  # how the signal goes on after uvicorn has heeded it
             if not server.started:
                 raise
+
+
+def room_for(connections: int) -> int:
+    """Let the process have so many connections open, or as many as the system allows it; returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = connections + FILES_BESIDE if hard == resource.RLIM_INFINITY else min(connections + FILES_BESIDE, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(most - FILES_BESIDE, 1)
 
 
 def work(settings: Settings, *, url: str) -> None:

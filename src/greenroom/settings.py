@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     migration_url: SecretStr | None = Field(
         default=None, description="postgresql://… of the role that owns the tables; used by migrate alone."
     )
+    listen_url: SecretStr | None = Field(
+        default=None,
+        description="postgresql://… of the application's role without a pooler between; empty: DATABASE_URL.",
+    )
     write_connections_max: int = Field(default=8, ge=1, le=200, description="Connections for mutations, a process.")
     read_connections_max: int = Field(default=8, ge=1, le=200, description="Connections for queries, a process.")
     statement_timeout_ms: int = Field(default=5_000, ge=100, description="Longest statement.")
@@ -84,6 +88,10 @@ class Settings(BaseSettings):
     introspection: bool | None = Field(default=None, description="Allow introspection; on in demo, off elsewhere.")
     rate_points: int | None = Field(default=None, ge=1, description="Cost points in a caller's full bucket.")
     rate_points_per_s: int | None = Field(default=None, ge=1, description="Cost points that flow back each second.")
+    subscriptions_max: int = Field(default=2_000, ge=1, le=20_000, description="Open subscriptions, a process.")
+    subscriptions_of_actor_max: int = Field(
+        default=100, ge=1, description="Open subscriptions of one caller, a process; and connections for them."
+    )
 
     @field_validator("token_algorithms", mode="before")
     @classmethod
@@ -131,7 +139,7 @@ class Settings(BaseSettings):
             raise ValueError(NEEDS_TLS)
         return value
 
-    @field_validator("database_url", "migration_url")
+    @field_validator("database_url", "listen_url", "migration_url")
     @classmethod
     def a_url_that_both_drivers_read_alike(cls, value: SecretStr | None) -> SecretStr | None:
         """What is wrong is told without the value: it holds a password, and perhaps not where it should."""

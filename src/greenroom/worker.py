@@ -20,6 +20,7 @@ from greenroom.rooms.effects import SETTLE, Effects
 from greenroom.rooms.lapses import Lapses
 from greenroom.sealing import MasterKeys
 from greenroom.settings import Settings
+from greenroom.waking import Bell
 
 CLEARED_EVERY_S = 60.0
 SWEPT_EVERY_S = 3_600.0  # it lists the whole store
@@ -53,11 +54,15 @@ async def work(
                     statement_timeout_ms=settings.statement_timeout_ms,
                     lock_timeout_ms=settings.lock_timeout_ms,
                 )
+                direct = settings.listen_url.get_secret_value() if settings.listen_url else url
+                bell = Bell(direct)
+                db.on_recorded = bell.ring
                 async with AsyncExitStack() as processes:
                     checker = await processes.enter_async_context(Checker())
                     reader = await processes.enter_async_context(Reader()) if reading.is_installed() else None
                     checks, lapses = Checks(db, store, checker, keys, now, reader), Lapses(db, now)
                     chores = [
+                        asyncio.create_task(bell.keep()),
                         asyncio.create_task(again(checks.clear, every_s=CLEARED_EVERY_S)),
                         asyncio.create_task(again(checks.sweep, every_s=SWEPT_EVERY_S)),
                         asyncio.create_task(again(lapses.turn, every_s=LAPSES_EVERY_S, first_s=SOON_S)),
@@ -68,7 +73,7 @@ async def work(
                             READ_ZONE: checks.read_zone,
                             SETTLE: Effects(db, now).settle,
                         }
-                        await jobs.work(url, todo, stop=stop, log=log, seen_alive_s=seen_alive_s)
+                        await jobs.work(direct, todo, stop=stop, log=log, seen_alive_s=seen_alive_s)
                     finally:
                         for chore in chores:
                             chore.cancel()

@@ -15,7 +15,6 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, get
 from worlds import World
 
 from greenroom.cost import LISTS, reading
-from greenroom.http import REFUSED_COST
 from greenroom.law.admission import BASES
 from greenroom.law.paths import CELLS
 from greenroom.law.policies import KNOBS, PACKS
@@ -24,6 +23,7 @@ from greenroom.law.terms import VerificationPath
 from greenroom.paging import CURSOR_LENGTH_MAX
 from greenroom.requests import GRAPHQL, JSON
 from greenroom.rooms.cast import CAST_SIZE_MAX
+from greenroom.running import REFUSED_COST
 from greenroom.schema import build
 from greenroom.sealing import _IGNORABLE
 from greenroom.text import JOINERS, SELECTORS, folded

@@ -173,6 +173,12 @@ QUERIES: dict[str, Callable[[Stage], Input]] = {
         "input": {"accountId": s.account, "anchor": {"id": s.ana}, "location": "IN_CHINA"}
     },
 }
+# Every subscription, with variables that it takes.
+SUBSCRIPTIONS: dict[str, Callable[[Stage], Input]] = {
+    "verificationStatusChanged": lambda s: {"accountId": s.account},
+}
+ROOTS = {"mutation": SCHEMA.mutation_type, "query": SCHEMA.query_type, "subscription": SCHEMA.subscription_type}
+CALLS = {"mutation": MUTATIONS, "query": QUERIES, "subscription": SUBSCRIPTIONS}
 
 
 def caller(stage: Stage, field: str) -> Client:
@@ -184,7 +190,7 @@ def caller(stage: Stage, field: str) -> Client:
 
 def document(kind: str, field: str) -> str:
     """A document of one root field with every required argument as a variable of its name, asking for all nearby."""
-    root = SCHEMA.mutation_type if kind == "mutation" else SCHEMA.query_type
+    root = ROOTS[kind]
     assert root is not None
     found = root.fields[field]
     needed = {name: argument.type for name, argument in found.args.items() if is_required_argument(argument)}
@@ -225,11 +231,10 @@ def id_places() -> list[tuple[str, str, tuple[str, ...]]]:
     Raises AssertionError for one below the root: no call here would reach it.
     """
     found = []
-    roots = {"mutation": SCHEMA.mutation_type, "query": SCHEMA.query_type}
     for type_ in SCHEMA.type_map.values():
         if not isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
             continue
-        kind = next((kind for kind, root in roots.items() if root is type_), "")
+        kind = next((kind for kind, root in ROOTS.items() if root is type_), "")
         for name, field in type_.fields.items():
             paths = [path for a, argument in field.args.items() for path in ids_in(argument.type, (a,))]
             assert kind or not paths, f"{type_.name}.{name} takes an id: give it a call"

@@ -3,14 +3,17 @@
 Generated from the schema: a new field or argument that takes an id fails here until it has a call in `calls.py`.
 """
 
+import json
+
 import asyncpg
 import pytest
 from house import contents
 from worlds import World, foreign
 
-from contracts.calls import BY_REVIEWERS, MUTATIONS, OTHERS, QUERIES, caller, document, has, id_places, replaced, staged
+from contracts.calls import BY_REVIEWERS, CALLS, OTHERS, caller, document, has, id_places, replaced, staged
 from greenroom.access import account_id_of
 from greenroom.graph import global_id, read_id
+from greenroom.paging import cursor_of
 
 KINDS = {
     "accountId": "Account",
@@ -27,6 +30,8 @@ KINDS = {
 }
 NODES = ("account", "ana", "verification", "review", "room", "member", "record", "document", "event")
 PLACES = [pytest.param(*place, id=f"{place[1]}({'.'.join(place[2])})") for place in id_places()]
+ANSWERED = [place for place in PLACES if place.values[0] != "subscription"]
+FOLLOWED = [place for place in PLACES if place.values[0] == "subscription"]
 
 
 def kind_at(path: tuple[str, ...]) -> str:
@@ -36,19 +41,18 @@ def kind_at(path: tuple[str, ...]) -> str:
 
 def test_every_place_that_takes_an_id_can_be_called() -> None:
     for kind, field, path in id_places():
-        calls = MUTATIONS if kind == "mutation" else QUERIES
-        assert field in calls, f"{field} takes an id: give it a call in calls.py"
+        assert field in CALLS[kind], f"{field} takes an id: give it a call in calls.py"
         assert any(".".join(path).endswith(end) for end in KINDS), path
 
 
-@pytest.mark.parametrize(("kind", "field", "path"), PLACES)
+@pytest.mark.parametrize(("kind", "field", "path"), ANSWERED)
 async def test_the_id_of_another_account_gets_the_answer_of_an_unknown_one(
     kind: str, field: str, path: tuple[str, ...], world: World, boss: asyncpg.Connection
 ) -> None:
     theirs = await staged(world)
     own = await staged(world, await world.blogger("ES"))
     other = next((OTHERS[name] for name in path if name in OTHERS), None)
-    call = other or (MUTATIONS[field] if kind == "mutation" else QUERIES[field])
+    call = other or CALLS[kind][field]
     variables = {"input": call(own)} if kind == "mutation" else call(own)
     assert has(variables, path), f"the call of {field} gives nothing at {path}"
     their_id = {"Account": theirs.account, "Anchor": theirs.ana, "Verification": theirs.verification}
@@ -76,6 +80,28 @@ async def test_the_id_of_another_account_gets_the_answer_of_an_unknown_one(
             answers[said] = response.content.replace(put.encode() or b"\xff", b"ID")
         assert len(set(answers.values())) == 1, answers
     assert await contents(boss) == before
+
+
+@pytest.mark.parametrize("after", [None, "their cursor", "garbage"])
+@pytest.mark.parametrize(("kind", "field", "path"), FOLLOWED)
+async def test_the_id_of_another_account_is_followed_like_an_unknown_one(
+    kind: str, field: str, path: tuple[str, ...], after: str | None, world: World
+) -> None:
+    theirs, own = await staged(world), await staged(world, await world.blogger("ES"))
+    variables = CALLS[kind][field](own)
+    key = read_id(theirs.account)[1]
+    given = cursor_of((key.account_id, 1)) if after == "their cursor" else after
+    query = document(kind, field).replace(f"{field}(", f"{field}(after: {json.dumps(given)}, ")
+    ids = (theirs.account, foreign("Account"), theirs.review, "../../etc/passwd", "", "\x00", "A" * 5_000)
+    answers = set[str]()
+    for id in ids:
+        body = {"query": query, "variables": replaced(variables, path, id)}
+        headers = own.shop.headers() | {"accept": "text/event-stream"}
+        response = await world.http.post("/graphql/stream", json=body, headers=headers)
+        assert response.status_code == 200, response.text
+        answers.add(response.text)
+    assert len(answers) == 1, answers
+    assert "NOT_FOUND" in answers.pop()
 
 
 @pytest.mark.parametrize("name", NODES)

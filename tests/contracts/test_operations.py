@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from clients import OPERATIONS, definitions, document, newcomer, picked
 from graphql import parse, validate
+from subscriptions.wires import wired
 from worlds import World
 
 from contracts.calls import BEGUN, CONTACT, SCHEMA, UPLOAD, Stage, staged
+from greenroom.graph import read_id
+from greenroom.paging import cursor_of
 
 # What stands in `operations/` for issues to come; it leaves this list with the issue that builds it.
 TO_COME = {
@@ -21,7 +24,6 @@ TO_COME = {
     "RevokeVerification",
     "StartTaobao",
     "UnlockAttempts",
-    "VerificationChanges",
     "WithdrawConsent",
 }
 
@@ -82,6 +84,20 @@ BY_REVIEWERS = {"ReviewQueue", "ClaimTask", "ReleaseTask", "RevealVerification",
 BY_STAFF = {"RegisterAccount", "ActivatePolicy", "PreviewPolicy", "Accounts", "CurrentPolicy"}
 
 
+def before_all(account: str) -> str:
+    """The cursor before the first event of an account."""
+    return cursor_of((read_id(account)[1].account_id, 0))
+
+
+# Followed from the first event on, so that there is something to tell.
+FOLLOWED: dict[str, Callable[[Stage], dict[str, Any]]] = {
+    "VerificationChanges": lambda s: {
+        "accountId": s.account,
+        "after": cursor_of((read_id(s.account)[1].account_id, 0)),
+    },
+}
+
+
 def test_the_guide_says_what_is_to_come() -> None:
     guide = (OPERATIONS.parent / "docs" / "client.md").read_text()
     told = guide[guide.index("Some of `operations/`") :].partition("**Errors.**")[0]
@@ -90,7 +106,7 @@ def test_the_guide_says_what_is_to_come() -> None:
 
 def test_every_operation_is_sent_here_or_to_come() -> None:
     operations, _ = definitions()
-    assert set(operations) == set(CASES) | TO_COME
+    assert set(operations) == set(CASES) | set(FOLLOWED) | TO_COME
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
@@ -102,6 +118,18 @@ async def test_an_operation_is_valid_and_succeeds(name: str, world: World) -> No
     for root, answer in data.items():
         assert answer is not None, root
         assert not answer.get("userErrors"), answer
+
+
+@pytest.mark.parametrize("name", sorted(FOLLOWED))
+async def test_a_subscription_is_valid_and_tells(name: str, world: World) -> None:
+    assert validate(SCHEMA, parse(document(name))) == []
+    stage = await staged(world)
+    async with wired(world) as wire, wire.socket(stage.shop.sign()) as talk:
+        await talk.subscribe(document(name), FOLLOWED[name](stage), operationName=name)
+        told = await talk.hear()
+    assert told["type"] == "next", told
+    assert "errors" not in told["payload"], told
+    assert all(told["payload"]["data"].values())
 
 
 @pytest.mark.parametrize("name", sorted(TO_COME))

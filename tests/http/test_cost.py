@@ -8,8 +8,8 @@ from desk import Desk, ask, only_error
 from graphql import get_introspection_query
 
 from greenroom.cost import reading
-from greenroom.http import REFUSED_COST
 from greenroom.limits import Limits
+from greenroom.running import REFUSED_COST
 
 CONNECTION = "pageInfo { hasNextPage } edges { node { id displayName } }"
 CASES: list[tuple[str, str, dict[str, Any], int]] = [

@@ -10,10 +10,10 @@ from standin import PLANTED, Context, schema
 from starlette.requests import Request
 
 from greenroom.cost import reading
-from greenroom.http import REFUSED_COST
 from greenroom.limits import Exceeded, Limits
 from greenroom.operations import Document, Invalid, Operations
 from greenroom.requests import GRAPHQL, JSON
+from greenroom.running import REFUSED_COST
 
 TWO = "query A { account { id } } query B { account { displayName } }"
 CREATE = "mutation M($input: RoomCreateInput!) { roomCreate(input: $input) { room { id } } }"

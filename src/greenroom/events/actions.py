@@ -83,6 +83,7 @@ async def record(
     `detail` holds codes, ids and instants only. Holds the account's head until commit, so it comes last.
     """
     values = told(action, about, by=by, now=now, purpose=purpose, detail=detail)
+    tx.recorded.add(values["account_id"])
     await tx.flush()
     said = body(values)
     first = upsert(EventHead).values(account_id=values["account_id"], seq=1, hash=sha256(GENESIS + said).digest())
@@ -114,6 +115,7 @@ async def record_each(tx: Transaction, entries: Sequence[Entry], *, by: Actor, n
     events = [told(action, about, by=by, now=now, detail=detail) for action, about, detail in entries]
     await tx.flush()
     account_id = events[0]["account_id"]
+    tx.recorded.add(account_id)
     first = upsert(EventHead).values(account_id=account_id, seq=0, hash=GENESIS)
     held: Any = first.on_conflict_do_update(index_elements=["account_id"], set_={"seq": EventHead.seq}).returning(
         col(EventHead.seq), col(EventHead.hash)
