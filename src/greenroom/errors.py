@@ -286,10 +286,6 @@ UNDER_AGE = Words(
     "By the date of birth that was given this person is under the minimum age. Reject it: UNDER_MINIMUM_AGE.",
     "按所填出生日期，该主播未达到最低年龄，不能通过，请以 UNDER_MINIMUM_AGE 驳回。",
 )
-PURPOSE_NAMES = Words(
-    "The purpose repeats what was handed in, and it stays in the log for good. Say why, not whom.",
-    "用途会永久保留在日志中，请勿写入所提交的个人信息，只说明原因。",
-)
 REVIEW_OVER = Words(
     "It was decided or withdrawn before: only a lead (REVIEW_LEAD) may look into it now.",
     "该认证已审核或已撤回，仅审核主管（REVIEW_LEAD）可查看。",

@@ -1,6 +1,5 @@
 """Bars: what is final follows the document that was shown, and never the stranger whose number was typed (X10)."""
 
-
 import asyncpg
 from photos import an_anchor, hand_in_papers
 from reviewing import decide, finding, queue

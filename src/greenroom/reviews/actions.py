@@ -17,7 +17,6 @@ from greenroom.errors import (
     CLAIM_LACKING,
     CLAIMED_BY_ANOTHER,
     NOT_YOUR_OWN,
-    PURPOSE_NAMES,
     REVIEW_CLOSED,
     REVIEW_OVER,
     InvalidState,
@@ -25,10 +24,10 @@ from greenroom.errors import (
     Path,
     PermissionDenied,
     Refused,
-    invalid,
 )
 from greenroom.events.actions import record
 from greenroom.law.terms import ReviewTaskState, VerificationPath, VerificationStatus
+from greenroom.reviews.masking import masked
 from greenroom.reviews.reads import REVIEWED_PATHS
 from greenroom.reviews.tables import ReviewTask
 from greenroom.sealing import KeyWrapping, Seal, context_of
@@ -41,7 +40,6 @@ CLAIMED_FOR = timedelta(minutes=20)
 # From the hand-in on. Who waits to be admitted by it is told at the gate; these are for the order of the day.
 DUE_WITHIN = {VerificationPath.PASSPORT_VISA: timedelta(days=1), VerificationPath.CONTACT: timedelta(days=3)}
 PURPOSE_LENGTH_MAX = 500
-NAMES_A_PERSON = ("legal_name", "email", "passport_number")
 TASK, ATTEMPT, PURPOSE = ("input", "reviewTaskId"), ("input", "verificationId"), ("input", "purpose")
 
 
@@ -140,9 +138,10 @@ class Revealed:
 async def reveal_verification(
     tx: Transaction, key: Key, *, purpose: str, keys: KeyWrapping, by: Actor, now: datetime
 ) -> Revealed | Refused:
-    """Read what was handed in, for a purpose that the subject can read in turn (X5); the log keeps it for good.
+    """Read what was handed in, for a purpose that the subject can read in turn (X5).
 
-    Needs a claim on the attempt's review; a lead needs none.
+    The log keeps the purpose for good, and what it repeats of what was handed in is masked there: a refusal would
+    answer guesses, and leave no trace of them. Needs a claim on the attempt's review; a lead needs none.
     """
     attempt = await attempt_to_review(tx, key, by=by, at=ATTEMPT)
     if isinstance(attempt, Refused):
@@ -156,8 +155,7 @@ async def reveal_verification(
         if refused := claim_of(await task_of(tx, key), by=by, now=now, at=ATTEMPT):
             return refused
     revealed = await opened(tx, attempt, keys=keys)
-    if any(each.casefold() in why.casefold() for name, each in revealed.said.items() if name in NAMES_A_PERSON):
-        return Refused.of(invalid(PURPOSE, PURPOSE_NAMES))
+    why = masked(why, revealed.said)
     shown = [str(photo["document_id"]) for photo, _ in revealed.photos]
     await record(tx, "VERIFICATION_REVEALED", attempt, by=by, now=now, purpose=why, documents=shown)
     return revealed

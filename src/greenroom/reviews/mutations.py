@@ -108,7 +108,7 @@ class VerificationRevealInput:
     verification_id: strawberry.ID
     """The attempt."""
     purpose: str
-    """Why it is read, for the subject's log."""
+    """Why it is read, for the subject's log: why, not whom. What it repeats of what was handed in is masked there."""
 
 
 @strawberry.type
