@@ -32,6 +32,7 @@ from greenroom.reviews.reads import REVIEWED_PATHS
 from greenroom.reviews.tables import ReviewTask
 from greenroom.sealing import KeyWrapping, Seal, context_of
 from greenroom.text import one_line
+from greenroom.verifications.kept import zones_at
 from greenroom.verifications.reads import ATTACHED, SEALED_COLUMNS
 from greenroom.verifications.tables import Verification
 
@@ -131,8 +132,8 @@ class Revealed:
     attempt: Verification
     said: Mapping[str, str]
     """Values by their column."""
-    photos: Sequence[tuple[Record, str | None]]
-    """Each with its machine-readable zone."""
+    photos: Sequence[tuple[Record, tuple[str, ...]]]
+    """Each with its machine-readable zones: as typed, then as read with certainty."""
 
 
 async def reveal_verification(
@@ -171,5 +172,4 @@ async def opened(tx: Transaction, attempt: Verification, *, keys: KeyWrapping) -
     sealed = {column: getattr(attempt, column) for column in SEALED_COLUMNS}
     said = {column: seal.open(value, **place, column=column) for column, value in sealed.items() if value}
     photos = await tx.rows(ATTACHED, account_id=attempt.account_id, verification_ids=[attempt.id])
-    zones = [seal.open(photo["mrz"], **place, column="mrz") if photo["mrz"] else None for photo in photos]
-    return Revealed(attempt, said, tuple(zip(photos, zones, strict=True)))
+    return Revealed(attempt, said, tuple((p, zones_at(p, anchor_id=attempt.anchor_id, seal=seal)) for p in photos))

@@ -136,15 +136,16 @@ async def read_evidence(
     ids = [photo.document.id for photo in evidence.photos]
     found = await photos_of(tx, anchor, ids)
     zones = zones_of(found.values(), seal=seal)
-    refused = [row["likeness"] for row in await tx.rows(REJECTED_IMAGES, account_id=anchor.account_id)]
+    rejected = await tx.rows(REJECTED_IMAGES, account_id=anchor.account_id) if ids else []
+    refused = [row["likeness"] for row in rejected]
     return read_papers(evidence, anchor, found, zones, kept=kept, refused_images=refused, policy=policy, now=now)
 
 
 def marks_of(taken: Contact | Papers, *, pepper: Pepper) -> list[bytes]:
-    """Return the marks of the passports whose zones were handed in: a bar is of the document, whatever was typed."""
+    """Return the marks of all passports that are known of, by zones and as typed: a bar on any of them holds."""
     if isinstance(taken, Contact):
         return []
-    return [passport_mark(pepper, number, issuer) for number, issuer in taken.numbers]
+    return [passport_mark(pepper, number, issuer) for number, issuer in taken.passports]
 
 
 async def past_of(tx: Transaction, attempt: Verification, *, others: Sequence[bytes], now: datetime) -> Record:

@@ -302,9 +302,10 @@ REVIEWS = Read(
         col(Review.created_at).label("reviewed_at"),
     ).where(col(Review.account_id) == bindparam("account_id"), col(Review.id) == any_(bindparam("ids", type_=IDS)))
 )
+SHOWN_OF_PHOTO = ("id", "kind", "status", "byte_size", "findings")
 ATTACHED = Read(
     select(VerificationDocument)
-    .add_columns(*(table(Document).c[n] for n in ("id", "kind", "status", "byte_size", "findings")))
+    .add_columns(*(table(Document).c[n] for n in (*SHOWN_OF_PHOTO, "zone", "is_zone_certain")))
     .join(
         Document,
         and_(
