@@ -86,3 +86,74 @@ async def test_a_bar_that_is_set_later_is_found_by_the_number_of_the_zone(world:
     assert blocked(await two.admission(room["id"])) == [("REJECTED", "Ivan")]
     shown = (await two.call("RoomForEditing", {"id": room["id"]}))["node"]
     assert (shown["status"], shown["endReason"]) == ("ENDED", "REJECTION")
+
+
+async def refused_for_good(world: World, shop: Shop, anchor_id: str, **other: str) -> bool:
+    """Whether a hand-in is refused as the gate refuses."""
+    photos = await ready(world, shop, anchor_id, "PASSPORT_DATA_PAGE", "WORK_VISA", seed=60)
+    given = {"anchorId": anchor_id, "evidence": evidence(world, photos, **other), **IN_CHINA}
+    done = (await shop.call("SubmitVerification", {"input": given}))["verificationSubmit"]
+    assert {error["code"] for error in done["userErrors"]} <= {"INVALID_STATE"}
+    return bool(done["userErrors"])
+
+
+async def mistaken(world: World, shop: Shop, anchor_id: str) -> None:
+    """Somebody hands in a colleague's number by mistake, and withdraws it."""
+    wrong = await hand_in_papers(world, shop, anchor_id, passportNumber="BB2222222", legalName="Colleague B")
+    await shop.do("CancelVerification", verificationId=wrong["id"], expectedVersion=1)
+
+
+async def bar_the_colleague(world: World) -> None:
+    other = await world.seller()
+    found = await hand_in_papers(
+        world, other, await an_anchor(other), passportNumber="BB2222222", legalName="Colleague B"
+    )
+    await decide(world.staff("REVIEW"), found["id"], FORGED)
+
+
+@pytest.mark.parametrize("is_approved", [False, True])
+async def test_a_mistake_that_was_withdrawn_bars_nobody_once_a_reviewer_has_seen_who_it_is(
+    world: World, is_approved: bool
+) -> None:
+    await world.launch()
+    shop = await world.blogger()
+    ivan = await an_anchor(shop)
+    await mistaken(world, shop, ivan)
+    world.clock.advance(minutes=1)
+    mine = await hand_in_papers(world, shop, ivan)
+    if is_approved:
+        await decide(world.staff("REVIEW"), mine["id"])
+    room = await shop.room(picked(ivan, "IN_CHINA"), start=world.tonight())
+    assert blocked(await shop.admission(room["id"])) == []
+    await bar_the_colleague(world)
+    assert blocked(await shop.admission(room["id"])) == ([] if is_approved else [("REJECTED", "Ivan")])
+    assert await refused_for_good(world, shop, ivan) is not is_approved, "the gate and the hand-in agree"
+
+
+async def test_an_approval_from_before_settles_nothing_nor_does_one_that_saw_no_passport(world: World) -> None:
+    shop, reviewer = await world.blogger(), world.staff("REVIEW")
+    ivan = await an_anchor(shop)
+    mine = await hand_in_papers(world, shop, ivan)
+    await decide(reviewer, mine["id"])
+    world.clock.advance(minutes=1)
+    await mistaken(world, shop, ivan)
+    world.clock.advance(minutes=1)
+    contact = await shop.hand_in_contact(ivan, legalName="Ivan Petrov", nationality="RU", email="i@example.com")
+    await decide(reviewer, contact["id"])
+    await bar_the_colleague(world)
+    room = await shop.room(picked(ivan, "IN_CHINA"), start=world.tonight())
+    assert ("REJECTED", "Ivan") in blocked(await shop.admission(room["id"]))
+    assert await refused_for_good(world, shop, ivan)
+
+
+async def test_who_was_superseded_with_a_barred_passport_stays_barred(world: World) -> None:
+    shop, reviewer = await world.blogger(), world.staff("REVIEW")
+    ivan = await an_anchor(shop)
+    for number in ("BB2222222", "RU1234567"):
+        done = await hand_in_papers(world, shop, ivan, passportNumber=number)
+        await decide(reviewer, done["id"])
+        world.clock.advance(minutes=1)
+    await bar_the_colleague(world)
+    room = await shop.room(picked(ivan, "IN_CHINA"), start=world.tonight())
+    assert ("REJECTED", "Ivan") in blocked(await shop.admission(room["id"]))
+    assert await refused_for_good(world, shop, ivan)

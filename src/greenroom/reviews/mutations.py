@@ -91,7 +91,7 @@ class RevealedEvidence:
     legal_name: str | None
     """Name as given."""
     mrz_findings: list[Annotated["ReviewFinding", VERIFICATIONS]]
-    """What the machine-readable zones say, and how it compares."""
+    """What the machine-readable zones say otherwise, and whether an earlier attempt had a birthday under the age."""
     nationality: CountryCode | None
     """Nationality as given."""
     passport_issuer: CountryCode | None

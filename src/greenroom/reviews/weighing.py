@@ -80,7 +80,8 @@ async def weigh_anew(tx: Transaction, revealed: Revealed, *, pepper: Pepper, now
     birthdays = (given.born_on, *(each.zone.born.latest for each in known if each.zone.born))
     if any(is_under_age(born, minimum_age=minimum_age, airs_at=now) for born in birthdays if born):
         attempt.is_under_age = True
-    mark = passport_mark(pepper, *next(passports_of(known, given)))
+    shown = next(passports_of(known, given), None)
+    mark = passport_mark(pepper, *shown) if shown else attempt.passport_fingerprint
     is_other = mark != attempt.passport_fingerprint and not await is_barred(tx, attempt.passport_fingerprint)
     if is_other:
         attempt.passport_fingerprint = mark

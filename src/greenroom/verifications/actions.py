@@ -36,6 +36,7 @@ from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW, Policy
 from greenroom.law.terms import (
     BroadcastLocation,
     EntryPoint,
+    FindingCode,
     RequirementKind,
     VerificationPath,
     VerificationStatus,
@@ -49,6 +50,11 @@ from greenroom.verifications.reads import PAST, case_of
 from greenroom.verifications.tables import Verification
 
 SUBMITTED = VerificationStatus.SUBMITTED
+# For whoever reviews, where the person was too young by an earlier attempt of theirs (X9).
+GAVE_ANOTHER_BIRTHDAY = {
+    "code": FindingCode.DATE_OF_BIRTH_MISMATCH.value,
+    "requirement": RequirementKind.DATE_OF_BIRTH.value,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,8 @@ async def submit(
         return Refused.of(problem)
     await replace_waiting(tx, anchor, evidence.path)
     attempt.strikes, attempt.attempts = past["strikes"], past["attempts"] + 1
+    if past["was_under_age"] and attempt.mrz_findings is not None:
+        attempt.mrz_findings = [*attempt.mrz_findings, GAVE_ANOTHER_BIRTHDAY]
     tx.add(attempt)
     anchor.remembered_at, anchor.last_used_at = anchor.remembered_at or now, now
     account.first_submitted_at = account.first_submitted_at or now
