@@ -351,6 +351,10 @@ PHOTOS_MISSING = Words(
     "该项目缺少照片，请提交 {kinds}；其中已提交且未被退回的无需重复提交。",
 )
 PHOTO_REPEATS = Words("This photo is named twice. Name each once.", "该照片重复，请勿重复提交。")
+IMAGE_REPEATS = Words(
+    "This is the same image as another one here. Hand in each once, and another photo in its place if one is due.",
+    "该照片与本次提交的另一张相同，请勿重复提交；如仍缺照片，请另行拍摄。",
+)
 MRZ_UNREADABLE = Words(
     "The machine-readable zone can't be read in line {line}, characters {first} to {last}. Type both lines anew.",
     "机读区第 {line} 行第 {first} 至 {last} 位无法识别，请重新输入两行内容。",

@@ -14,6 +14,7 @@ from greenroom.documents.tables import Document
 from greenroom.errors import (
     BORN_DIFFERS,
     BORN_IMPOSSIBLE,
+    IMAGE_REPEATS,
     ISSUER_DIFFERS,
     LAST_DAY_DIFFERS,
     LAST_DAY_PAST,
@@ -209,6 +210,7 @@ def photos_in(
             (row.status is not DocumentStatus.READY, PHOTO_NOT_READY),
             (row.likeness is not None and is_among(row.likeness, refused_images), PHOTO_REFUSED),
             (row.id in seen, PHOTO_REPEATS),
+            (row.id not in seen and is_twice(row, papers), IMAGE_REPEATS),
         ):
             if is_wrong:
                 problems.append(invalid((*at, "documentId"), words, requirement=about))
@@ -226,6 +228,12 @@ def photos_in(
         beside = read_too if isinstance(read_too, Zone) else None
         papers.append(Paper(row, last_day, mrz if zone else None, zone, is_read, beside))
     return papers
+
+
+def is_twice(row: Document, papers: Sequence[Paper]) -> bool:
+    """Say whether the same image is there already as the same kind: no finding could tell which of them it is about."""
+    kin = [paper.document.likeness for paper in papers if paper.document.kind is row.kind]
+    return row.likeness is not None and is_among(row.likeness, filter(None, kin))
 
 
 def mrz_of(photo: PhotoEvidence, zones: Mapping[UUID, str]) -> tuple[str | None, bool]:
