@@ -253,6 +253,14 @@ ATTEMPT_CLOSED = Words(
     "This attempt was decided, replaced or taken back before. Read it again.",
     "该认证已审核、已被替代或已撤回，请刷新查看。",
 )
+BEING_DECIDED = Words(
+    "A reviewer is deciding about this attempt right now. Try again once it is decided, or in 20 minutes.",
+    "审核员正在审核该认证，请待审核完成或 20 分钟后重试。",
+)
+NOTHING_NEW = Words(
+    "This attempt waits for review as it is, and nothing was given to change it. Give what is to change.",
+    "该认证正在等待审核，本次未提交任何新内容，请填写需要更改的项目。",
+)
 CLAIMED_BY_ANOTHER = Words(
     "Somebody else has claimed this task. Take another one, or come back when the claim has lapsed: claimExpiresAt.",
     "该任务已被他人领取，请处理其他任务，或在领取到期（claimExpiresAt）后重试。",

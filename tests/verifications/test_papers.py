@@ -468,3 +468,19 @@ async def test_the_same_image_is_not_handed_in_twice_as_one_kind(world: World) -
     found = await refused(shop, ivan, evidence(world, [page, visa, copy]))
     assert found == {("INVALID", "documents.2.documentId", "RIGHT_TO_WORK")}
     assert (await handed_in(shop, ivan, evidence(world, [page, visa, other, permit])))["status"] == "SUBMITTED"
+
+
+async def test_what_waits_is_not_replaced_by_nothing(world: World) -> None:
+    shop = await world.seller()
+    ivan = await an_anchor(shop)
+    await handed_in(shop, ivan, evidence(world, await ready(world, shop, ivan, *KINDS)))
+    for _ in range(2):
+        (error,) = await shop.refused(
+            "SubmitVerification", anchorId=ivan, evidence={"passportVisa": {}}, consentVersion="2021-08", **BEGUN
+        )
+        assert (error["code"], error["field"]) == ("INVALID_STATE", ["input", "evidence"])
+    ana = (await shop.anchor())["id"]
+    await shop.hand_in_contact(ana)
+    begun = {"location": "OUTSIDE_CHINA", "entryPoint": "ROOM_EDITOR"}
+    (error,) = await shop.refused("SubmitVerification", anchorId=ana, evidence={"contact": {}}, **begun)
+    assert error["code"] == "INVALID_STATE"

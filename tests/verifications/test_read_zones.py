@@ -214,7 +214,7 @@ async def test_what_was_read_beside_a_typed_zone_is_compared_also_where_the_phot
     await handed_in(shop, ivan, typed)
     assert set(await findings(boss)) == TOLD
     attempt = await handed_in(shop, ivan, {"passportVisa": {"nationality": "RU"}})
-    assert set(await findings(boss)) == TOLD
+    assert set(await findings(boss)) >= TOLD
     assert await boss.fetchval("SELECT is_under_age FROM verifications ORDER BY id DESC LIMIT 1")
     reviewer = world.staff("REVIEW")
     await claim(reviewer, attempt["id"])

@@ -81,6 +81,12 @@ class PassportVisaEvidence:
 
     is_partial = True  # whatever is typed, a photo of one item may be missing that stays handed in
 
+    @property
+    def is_empty(self) -> bool:
+        """Everything was left out."""
+        typed = (self.legal_name, self.nationality, self.email, self.date_of_birth)
+        return not self.photos and {*typed, self.passport_number, self.passport_issuer} == {None}
+
 
 @dataclass(frozen=True, slots=True)
 class Papers:

@@ -114,6 +114,7 @@ PAST = Read(
     WITH own AS (
         SELECT v.*, v.anchor_id = :anchor_id AS is_this_row,
             v.path = :path AND v.status = 'REJECTED' AS is_rejected,
+            v.path = :path AND v.status = 'SUBMITTED' AND v.anchor_id = :anchor_id AS is_waiting,
             v.submitted_at > coalesce(a.unlocked_at, '-infinity') AS is_counted
         FROM verifications v JOIN anchors a ON a.account_id = v.account_id AND a.id = :anchor_id
         WHERE v.account_id = :account_id AND v.status NOT IN ('DRAFT', 'CANCELED')
@@ -137,8 +138,8 @@ PAST = Read(
          WHERE r.account_id = :account_id AND r.status = 'REJECTED' AND r.decided_at > greatest(:since, (
             SELECT max(u.unlocked_at) FROM anchors u WHERE u.account_id = :account_id
          ))) AS account_rejections,
-        (SELECT w.id FROM verifications w WHERE w.account_id = :account_id AND w.anchor_id = :anchor_id
-         AND w.path = :path AND w.status = 'SUBMITTED') AS waiting,
+        max(id::text) FILTER (WHERE is_waiting)::uuid AS waiting,
+        max(queued_at) FILTER (WHERE is_waiting) AS queued_at,
         EXISTS (SELECT FROM verifications y WHERE y.account_id = :account_id AND y.anchor_id = :anchor_id
                 AND y.is_under_age) AS was_under_age,
         EXISTS (SELECT FROM bars WHERE mark = ANY (:passports)) OR EXISTS (
@@ -318,6 +319,12 @@ BY_IDS = Read(
         col(Anchor.id) == Verification.anchor_id,
         col(Verification.account_id) == bindparam("account_id"),
         col(Verification.id) == any_(bindparam("ids", type_=IDS)),
+    )
+)
+# The table is the reviews', which know this slice: by its text alone.
+CLAIMED = Read(
+    text("SELECT FROM review_tasks WHERE account_id = :account_id AND id = :id AND claim_expires_at > :now").bindparams(
+        bindparam("account_id", type_=Uuid()), bindparam("id", type_=Uuid()), bindparam("now", type_=INSTANT)
     )
 )
 REVIEWS = Read(
