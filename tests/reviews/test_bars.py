@@ -157,3 +157,16 @@ async def test_who_was_superseded_with_a_barred_passport_stays_barred(world: Wor
     room = await shop.room(picked(ivan, "IN_CHINA"), start=world.tonight())
     assert ("REJECTED", "Ivan") in blocked(await shop.admission(room["id"]))
     assert await refused_for_good(world, shop, ivan)
+
+
+async def test_where_a_zone_s_issuing_state_is_unknown_the_typed_one_stands_for_it(world: World) -> None:
+    one, two = await world.seller(), await world.blogger()
+    refused = await hand_in_papers(world, one, await an_anchor(one))
+    await decide(world.staff("REVIEW"), refused["id"], FORGED)
+    ivan = await an_anchor(two)
+    photos = await ready(world, two, ivan, "PASSPORT_DATA_PAGE", "WORK_VISA", seed=60)
+    page = zone(world, last_day=lasts(world)).replace("P<RUS", "P<UTO")
+    await zone_read(world, photos[0], page)
+    given = evidence(world, photos, passportNumber="ZZ0000001", legalName="Pyotr Ivanov")
+    (error,) = await two.refused("SubmitVerification", anchorId=ivan, evidence=given, **IN_CHINA)
+    assert error["code"] == "INVALID_STATE"

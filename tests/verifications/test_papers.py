@@ -478,7 +478,7 @@ async def test_what_waits_is_not_replaced_by_nothing(world: World) -> None:
         (error,) = await shop.refused(
             "SubmitVerification", anchorId=ivan, evidence={"passportVisa": {}}, consentVersion="2021-08", **BEGUN
         )
-        assert (error["code"], error["field"]) == ("INVALID_STATE", ["input", "evidence"])
+        assert (error["code"], error["field"]) == ("INVALID_STATE", ["input", "evidence", "passportVisa"])
     ana = (await shop.anchor())["id"]
     await shop.hand_in_contact(ana)
     begun = {"location": "OUTSIDE_CHINA", "entryPoint": "ROOM_EDITOR"}

@@ -197,7 +197,7 @@ async def held(
     if waiting is None:
         return None
     if evidence.is_empty:
-        return InvalidState(("input", "evidence"), sentence=NOTHING_NEW)
+        return InvalidState(evidence.at, sentence=NOTHING_NEW)
     is_claimed = await tx.rows(CLAIMED, account_id=attempt.account_id, id=waiting, now=now)
     return InvalidState(("input", "anchorId"), sentence=BEING_DECIDED) if is_claimed else None
 

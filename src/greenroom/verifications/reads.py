@@ -138,7 +138,7 @@ PAST = Read(
          WHERE r.account_id = :account_id AND r.status = 'REJECTED' AND r.decided_at > greatest(:since, (
             SELECT max(u.unlocked_at) FROM anchors u WHERE u.account_id = :account_id
          ))) AS account_rejections,
-        max(id::text) FILTER (WHERE is_waiting)::uuid AS waiting,
+        (array_agg(id) FILTER (WHERE is_waiting))[1] AS waiting,
         max(queued_at) FILTER (WHERE is_waiting) AS queued_at,
         EXISTS (SELECT FROM verifications y WHERE y.account_id = :account_id AND y.anchor_id = :anchor_id
                 AND y.is_under_age) AS was_under_age,
