@@ -38,7 +38,7 @@ from greenroom.verifications.tables import Verification
 
 REVIEWERS = frozenset({Permission.REVIEW, Permission.REVIEW_LEAD})
 CLAIMED_FOR = timedelta(minutes=20)
-# From the hand-in on. Who waits to be admitted by it is told at the gate; these are for the order of the day.
+# From `queued_at` on. Who waits to be admitted by it is told at the gate; these are for the order of the day.
 DUE_WITHIN = {VerificationPath.PASSPORT_VISA: timedelta(days=1), VerificationPath.CONTACT: timedelta(days=3)}
 PURPOSE_LENGTH_MAX = 500
 TASK, ATTEMPT, PURPOSE = ("input", "reviewTaskId"), ("input", "verificationId"), ("input", "purpose")

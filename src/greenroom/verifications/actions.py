@@ -113,10 +113,7 @@ async def submit(
     if problem := exhausted(past, policy) or await held(tx, evidence, attempt, past["waiting"], now=now):
         return Refused.of(problem)
     await replace_waiting(tx, anchor, evidence.path)
-    attempt.queued_at = past["queued_at"] or now  # mending what waits costs nobody their place
-    attempt.strikes, attempt.attempts = past["strikes"], past["attempts"] + 1
-    if past["was_under_age"] and attempt.mrz_findings is not None:
-        attempt.mrz_findings = [*attempt.mrz_findings, GAVE_ANOTHER_BIRTHDAY]
+    put_past_on(attempt, past)
     tx.add(attempt)
     anchor.remembered_at, anchor.last_used_at = anchor.remembered_at or now, now
     account.first_submitted_at = account.first_submitted_at or now
@@ -185,6 +182,14 @@ def exhausted(past: Record, policy: Policy) -> Problem | None:
     return TooManyAttempts(at) if is_over else None
 
 
+def put_past_on(attempt: Verification, past: Record) -> None:
+    """Put on an attempt what comes from those before it; one that replaces another has its place in the queue."""
+    attempt.queued_at = past["queued_at"] or attempt.queued_at
+    attempt.strikes, attempt.attempts = past["strikes"], past["attempts"] + 1
+    if past["was_under_age"] and attempt.mrz_findings is not None:
+        attempt.mrz_findings = [*attempt.mrz_findings, GAVE_ANOTHER_BIRTHDAY]
+
+
 async def held(
     tx: Transaction,
     evidence: ContactEvidence | PassportVisaEvidence,
@@ -193,7 +198,7 @@ async def held(
     *,
     now: datetime,
 ) -> Problem | None:
-    """Say whether the attempt that waits may not be replaced by this one: for nothing, or under a reviewer's eyes."""
+    """Return why the attempt that waits may not be replaced: there is nothing new, or a reviewer is deciding."""
     if waiting is None:
         return None
     if evidence.is_empty:
