@@ -197,6 +197,7 @@ class World:
                 nationality=nationality or anchor.nationality,
                 created_at=at,
                 submitted_at=None if status in HANDED_IN else at,
+                queued_at=None if status in HANDED_IN else at,
                 ends_at=ends_at,
                 documents_last_day=last_day,
                 is_under_age=is_under_age,

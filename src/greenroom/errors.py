@@ -253,6 +253,14 @@ ATTEMPT_CLOSED = Words(
     "This attempt was decided, replaced or taken back before. Read it again.",
     "该认证已审核、已被替代或已撤回，请刷新查看。",
 )
+BEING_DECIDED = Words(
+    "A reviewer is deciding about this attempt right now. Try again once it is decided, or in 20 minutes.",
+    "审核员正在审核该认证，请待审核完成或 20 分钟后重试。",
+)
+NOTHING_NEW = Words(
+    "This attempt waits for review as it is, and nothing was given to change it. Give what is to change.",
+    "该认证正在等待审核，本次未提交任何新内容，请填写需要更改的项目。",
+)
 CLAIMED_BY_ANOTHER = Words(
     "Somebody else has claimed this task. Take another one, or come back when the claim has lapsed: claimExpiresAt.",
     "该任务已被他人领取，请处理其他任务，或在领取到期（claimExpiresAt）后重试。",
@@ -285,10 +293,6 @@ FINDING_NO_SUCH_PHOTO = Words(
 UNDER_AGE = Words(
     "By the date of birth that was given this person is under the minimum age. Reject it: UNDER_MINIMUM_AGE.",
     "按所填出生日期，该主播未达到最低年龄，不能通过，请以 UNDER_MINIMUM_AGE 驳回。",
-)
-PURPOSE_NAMES = Words(
-    "The purpose repeats what was handed in, and it stays in the log for good. Say why, not whom.",
-    "用途会永久保留在日志中，请勿写入所提交的个人信息，只说明原因。",
 )
 REVIEW_OVER = Words(
     "It was decided or withdrawn before: only a lead (REVIEW_LEAD) may look into it now.",
@@ -355,6 +359,10 @@ PHOTOS_MISSING = Words(
     "该项目缺少照片，请提交 {kinds}；其中已提交且未被退回的无需重复提交。",
 )
 PHOTO_REPEATS = Words("This photo is named twice. Name each once.", "该照片重复，请勿重复提交。")
+IMAGE_REPEATS = Words(
+    "This is the same image as another one here. Hand in each once, and another photo in its place if one is due.",
+    "该照片与本次提交的另一张相同，请勿重复提交；如仍缺照片，请另行拍摄。",
+)
 MRZ_UNREADABLE = Words(
     "The machine-readable zone can't be read in line {line}, characters {first} to {last}. Type both lines anew.",
     "机读区第 {line} 行第 {first} 至 {last} 位无法识别，请重新输入两行内容。",

@@ -10,12 +10,13 @@ import structlog
 from greenroom import jobs
 from greenroom.db import Hindered, connect, reached
 from greenroom.documents import reading
-from greenroom.documents.actions import CHECK, READ_ZONE
+from greenroom.documents.actions import CHECK, READ_ZONE, WEIGH
 from greenroom.documents.checking import Checker
 from greenroom.documents.checks import Checks
 from greenroom.documents.reading import Reader
 from greenroom.documents.storage import store_at
 from greenroom.logs import described
+from greenroom.reviews.weighing import Weighing
 from greenroom.rooms.effects import SETTLE, Effects
 from greenroom.rooms.lapses import Lapses
 from greenroom.sealing import MasterKeys
@@ -71,6 +72,7 @@ async def work(
                         todo = {
                             CHECK: checks.check,
                             READ_ZONE: checks.read_zone,
+                            WEIGH: Weighing(db, keys, keys.pepper, now).weigh,
                             SETTLE: Effects(db, now).settle,
                         }
                         await jobs.work(direct, todo, stop=stop, log=log, seen_alive_s=seen_alive_s)

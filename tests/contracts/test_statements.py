@@ -92,6 +92,23 @@ async def test_handing_in_passport_and_visa(count: int, world: World, statements
     assert await counted(shop, statements, "SubmitVerification", {"input": input}) == 19
 
 
+async def test_mending_what_waits_reads_no_photos_and_whether_it_is_claimed(
+    world: World, statements: Statements
+) -> None:
+    shop = await world.seller()
+    dora = (await shop.anchor("Dora"))["id"]
+    await shop.do("GiveConsent", anchorId=dora, noticeVersion="2021-08")
+    photos = [await world.photo(dora, kind) for kind in ("PASSPORT_DATA_PAGE", "WORK_VISA")]
+    await shop.do("SubmitVerification", anchorId=dora, evidence=papers(*photos), **IN_CHINA)
+    statements()
+    input = {"anchorId": dora, "evidence": {"passportVisa": {"legalName": "Dora"}}} | IN_CHINA
+    await shop.call("SubmitVerification", {"input": input})
+    told = statements()
+    assert not [each for each in told if "rejected_at IS NOT NULL" in each]
+    assert len([each for each in told if "review_tasks" in each]) == 1
+    assert len(told) == 18
+
+
 @pytest.mark.parametrize("count", [2, 10])
 async def test_places_for_photos(count: int, world: World, statements: Statements) -> None:
     shop = await world.seller()

@@ -3,11 +3,13 @@
 from itertools import combinations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from documents.measure import altered
 from documents.papers import PAGE, Page, Shot, page, photographed
-from greenroom.documents.likeness import distance, drawn, is_among, is_same
+from greenroom.documents.likeness import BYTES, DRAWN_MIN, SAME_MAX, distance, drawn, is_among, is_same
 from greenroom.documents.measures import measured
 from greenroom.law.terms import DocumentKind
 
@@ -55,3 +57,26 @@ def test_an_image_that_shows_nothing_is_like_none(colour: str) -> None:
     assert drawn(plain) == 0
     assert distance(plain, plain) == 0
     assert not is_same(plain, plain)
+
+
+def cells(one: bytes) -> list[int]:
+    return [level for byte in one for level in (byte >> 4, byte & 15)]
+
+
+def apart(one: bytes, other: bytes) -> int:
+    """The definition, cell by cell."""
+    return sum(abs(a - b) > 1 for a, b in zip(cells(one), cells(other), strict=True))
+
+
+LIKENESS = st.binary(min_size=BYTES, max_size=BYTES)
+FEW = st.dictionaries(st.integers(0, BYTES - 1), st.integers(0, 255), max_size=2 * SAME_MAX)
+
+
+@given(LIKENESS, st.lists(LIKENESS, max_size=3), FEW)
+def test_all_cells_at_once_are_compared_as_one_by_one(one: bytes, others: list[bytes], few: dict[int, int]) -> None:
+    near = bytes(few.get(at, byte) for at, byte in enumerate(one))
+    for other in (near, *others):
+        assert distance(one, other) == apart(one, other)
+    is_drawn = sum(level != 3 for level in cells(one)) >= DRAWN_MIN
+    expected = is_drawn and any(apart(one, other) <= SAME_MAX for other in (*others, near))
+    assert is_among(one, (*others, near)) == expected

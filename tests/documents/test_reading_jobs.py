@@ -1,4 +1,4 @@
-"""A zone comes after READY, once, sealed, for the account's own people, and only while it can fill in a form."""
+"""A zone comes after READY, once, sealed, for the account's own people, while it is of use for form or review."""
 
 import asyncio
 from io import BytesIO
@@ -131,7 +131,6 @@ async def test_a_job_that_is_done_twice_or_at_once_keeps_one_zone(world: World, 
 
 
 MEANWHILE = {
-    "handed in": "UPDATE documents SET handed_in_at = uploaded_at",
     "cleared away": "DELETE FROM documents",
     "another photo": "UPDATE documents SET object_id = gen_random_uuid()",
     "failed": "UPDATE documents SET status = 'FAILED'",
@@ -147,6 +146,21 @@ async def test_what_changed_while_it_was_read_is_left_alone(name: str, world: Wo
     assert meanwhile.asked == 1
     assert await boss.fetchval("SELECT count(*) FROM documents WHERE zone IS NOT NULL") == 0
     assert await count_read(boss) == 0
+
+
+@pytest.mark.parametrize("is_certain", [True, False])
+async def test_what_was_handed_in_meanwhile_keeps_its_zone_and_is_weighed_anew_where_it_is_certain(
+    is_certain: bool, world: World, boss: asyncpg.Connection
+) -> None:
+    shop = await world.seller()
+    (id,) = await ready(world, shop, await an_anchor(shop), "PASSPORT_DATA_PAGE")
+    handed_in = "UPDATE documents SET handed_in_at = uploaded_at"
+    meanwhile = Says(ReadZone((LINES[0], LINES[1]), is_certain), lambda: boss.execute(handed_in))
+    await zone_read(world, id, ZONE, reader=meanwhile)
+    assert await count_read(boss) == 1
+    assert (await shown(shop, id) or {})["zone"] is None, "it fills in no form any more"
+    queued = await boss.fetchval("SELECT count(*) FROM jobs.pgqueuer WHERE entrypoint = 'weigh_zone'")
+    assert queued == is_certain
 
 
 async def test_what_has_no_zone_is_not_even_queued(world: World, boss: asyncpg.Connection) -> None:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from greenroom.law.admission import Attempt, counting, last_used
-from greenroom.law.attempts import newest, standing, warning_due
+from greenroom.law.attempts import expiry, newest, standing, warning_due
 from greenroom.law.policies import ALIEXPRESS_2021, CN_2026, PerRoom, Policy
 from greenroom.law.terms import VerificationPath, VerificationStatus
 
@@ -240,6 +240,16 @@ def test_an_end_is_warned_of_at_30_and_at_7_days_each_once(
 def test_what_admits_nobody_is_warned_of_by_nobody(status: VerificationStatus) -> None:
     given = attempt(status, PASSPORT_VISA, ends_at=NOW + AHEAD)
     assert warning_due(given, policy=ALIEXPRESS_2021, now=NOW, warned_days=None) is None
+
+
+def test_an_end_by_time_is_told_of_what_admits_until_then_alone() -> None:
+    ends_at = NOW + AHEAD
+    told = {
+        each: expiry(attempt(each, PASSPORT_VISA, ends_at=ends_at), policy=ALIEXPRESS_2021)
+        for each in VerificationStatus
+    }
+    assert {status for status, end in told.items() if end} == {SUBMITTED, APPROVED, EXPIRED}
+    assert set(told.values()) == {ends_at, None}
 
 
 def test_the_refresh_is_an_end_of_approvals_alone() -> None:

@@ -1,9 +1,9 @@
 """Claims: a task is one reviewer's for a while."""
 
-from clients import Client, Data
+from clients import Client, Data, Shop
 from contracts.calls import staged, task_of
 from race import one_winner, race
-from reviewing import claim, queue
+from reviewing import claim, finding, queue
 from rooms.test_races import succeeded
 from worlds import World, ready
 
@@ -103,3 +103,52 @@ async def test_what_the_provider_decides_is_no_task(world: World) -> None:
     mei = await shop.anchor("Mei", "CN")
     attempt = await world.attempt(mei["id"], "TAOBAO_APP", "SUBMITTED")
     assert reason(await world.staff("REVIEW").refused("ClaimTask", reviewTaskId=task_of(attempt)))[0] == "NOT_FOUND"
+
+
+async def replaced(shop: Shop, anchor_id: str, **other: str) -> Data:
+    """Hand in contact data anew; returns the payload."""
+    contact = {"legalName": "Ana García", "email": "new@example.com", "nationality": "ES"} | other
+    begun = {"location": "OUTSIDE_CHINA", "entryPoint": "CONSOLE_HOME"}
+    asked = {"anchorId": anchor_id, "evidence": {"contact": contact}, **begun}
+    done: Data = (await shop.call("SubmitVerification", {"input": asked}))["verificationSubmit"]
+    return done
+
+
+async def test_what_a_reviewer_is_deciding_about_is_neither_replaced_nor_withdrawn_under_their_eyes(
+    world: World,
+) -> None:
+    shop, reviewer = await world.seller(), world.staff("REVIEW")
+    ana = (await shop.anchor())["id"]
+    attempt = await shop.hand_in_contact(ana)
+    withdrawal = {"verificationId": attempt["id"], "expectedVersion": 1}
+    await claim(reviewer, attempt["id"])
+    for language, word in (("en", "reviewer"), ("zh", "审核员")):
+        shop.language = language
+        code, at, words = reason((await replaced(shop, ana))["userErrors"])
+        assert (code, at, word in words) == ("INVALID_STATE", "input.anchorId", True)
+        code, at, words = reason(await shop.refused("CancelVerification", **withdrawal))
+        assert (code, at, word in words) == ("INVALID_STATE", "input.verificationId", True)
+    await shop.do("GiveConsent", anchorId=ana, noticeVersion="2021-08")
+    await reviewer.do("ReleaseTask", reviewTaskId=task_of(attempt["id"]))
+    second = (await replaced(shop, ana))["verification"]
+    await claim(reviewer, second["id"])
+    world.clock.advance(minutes=20)
+    third = (await replaced(shop, ana))["verification"]
+    await claim(reviewer, third["id"])
+    await reviewer.do(
+        "DecideVerification",
+        verificationId=third["id"],
+        expectedVersion=1,
+        decision="REJECT",
+        findings=[finding("EMAIL_UNVERIFIED", "EMAIL")],
+    )
+    assert (await replaced(shop, ana, email="other@example.com"))["userErrors"] == []
+
+
+async def test_a_claim_holds_off_nothing_on_another_row(world: World) -> None:
+    shop, reviewer = await world.seller(), world.staff("REVIEW")
+    ana, bea = (await shop.anchor())["id"], (await shop.anchor("Bea"))["id"]
+    first = await shop.hand_in_contact(ana)
+    await shop.hand_in_contact(bea, legalName="Bea Gil", email="bea@example.com")
+    await claim(reviewer, first["id"])
+    assert (await replaced(shop, bea, legalName="Bea Gil"))["userErrors"] == []

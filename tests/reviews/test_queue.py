@@ -185,3 +185,24 @@ async def test_the_queue_is_read_by_its_index(world: World, boss: asyncpg.Connec
         (plan,) = await boss.fetchrow(f"EXPLAIN (FORMAT JSON) {read.sql}", *values)
     assert "verifications_to_review" in plan
     assert '"Node Type": "Sort"' not in plan, json.loads(plan)
+
+
+async def test_who_mends_what_waits_keeps_their_place(world: World) -> None:
+    reviewer, shop = world.staff("REVIEW"), await world.seller()
+    ana = (await shop.anchor())["id"]
+    await shop.hand_in_contact(ana)
+    (before,) = await queue(reviewer)
+    world.clock.advance(hours=30)
+    await contact(world, "Ben")
+    mended = await shop.hand_in_contact(ana, email="new@example.com")
+    after = (await queue(reviewer))[0]
+    assert (after["verification"]["id"], after["dueAt"]) == (mended["id"], before["dueAt"])
+    first = (await reviewer.call("ReviewQueue", {"first": 1}))["reviewTasks"]["pageInfo"]["endCursor"]
+    rest = (await reviewer.call("ReviewQueue", {"first": 1, "after": first}))["reviewTasks"]["edges"]
+    assert names([edge["node"] for edge in rest]) == ["Ben"]
+    await shop.do("CancelVerification", verificationId=mended["id"], expectedVersion=1)
+    await shop.hand_in_contact(ana)
+    assert names(await queue(reviewer)) == ["Ben", "Ana"], "who withdrew begins anew"
+    await decide(reviewer, (await queue(reviewer))[1]["verification"]["id"], finding("EMAIL_UNVERIFIED", "EMAIL"))
+    await shop.hand_in_contact(ana, email="third@example.com")
+    assert names(await queue(reviewer)) == ["Ben", "Ana"], "and who was refused"

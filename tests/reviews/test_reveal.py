@@ -137,14 +137,27 @@ async def test_a_purpose_has_to_be_stated(world: World, purpose: str) -> None:
     assert error["field"] == ["input", "purpose"]
 
 
-@pytest.mark.parametrize("said", ["ivan petrov", "RU1234567", "IVAN@example.com"])
-async def test_a_purpose_says_why_and_not_whom(world: World, said: str) -> None:
-    _, _, attempt = await waiting(world)
+async def logged(shop: Shop, anchor_id: str) -> list[str]:
+    """The purposes that the account reads, newest first."""
+    return [each["purpose"] for each in (await shop.ask(READS, {"id": anchor_id}))["node"]["dataReads"]["nodes"]]
+
+
+@pytest.mark.parametrize("said", ["ivan petrov", "RU-1234567", "IVAN@example.com", "1990-05-17", "17.05.1990"])
+async def test_a_purpose_is_logged_without_what_it_repeats_of_the_person(world: World, said: str) -> None:
+    shop, anchor_id, attempt = await waiting(world)
     reviewer = world.staff("REVIEW")
     await claim(reviewer, attempt)
-    asked = {"verificationId": attempt, "purpose": f"Compare {said} with the page"}
-    (error,) = await reviewer.refused("RevealVerification", **asked)
-    assert (error["code"], error["field"]) == ("INVALID", ["input", "purpose"])
+    await reveal(reviewer, attempt, f"Compare {said} with the page")
+    (purpose,) = await logged(shop, anchor_id)
+    assert purpose in ("Compare … with the page", "Compare … … with the page")
+
+
+async def test_guesses_are_answered_by_nothing_and_each_is_logged(world: World) -> None:
+    shop, anchor_id, attempt = await waiting(world)
+    lead = world.staff("REVIEW_LEAD")
+    for guess in ("RU1234567", "RU7654321"):
+        await reveal(lead, attempt, f"is it {guess}?")
+    assert await logged(shop, anchor_id) == ["is it RU7654321?", "is it …?"]
 
 
 async def test_contact_data_is_revealed_too(world: World) -> None:

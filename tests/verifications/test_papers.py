@@ -444,3 +444,43 @@ async def test_a_birthday_that_was_mistyped_holds_nobody_off_once_the_right_one_
     assert blocked(await shop.admission(room["id"])) == [("UNDER_MINIMUM_AGE", "Ivan")], "until somebody has looked"
     await decide(world.staff("REVIEW"), right["id"])
     assert blocked(await shop.admission(room["id"])) == []
+
+
+async def test_an_earlier_birthday_under_the_age_is_told_to_who_approves(world: World) -> None:  # X9
+    shop = await world.seller()
+    ivan = await an_anchor(shop)
+    first = await handed_in(shop, ivan, evidence(world, await ready(world, shop, ivan, *KINDS)))
+    assert (await revealed(world, first))["mrzFindings"] == []
+    await decide(world.staff("REVIEW", subject="olga"), first["id"], finding("DATE_OF_BIRTH_MISMATCH", "DATE_OF_BIRTH"))
+    await handed_in(shop, ivan, {"passportVisa": {"dateOfBirth": "2013-05-17"}})
+    last = await handed_in(shop, ivan, {"passportVisa": {"dateOfBirth": "1990-05-17"}})
+    found = [(each["code"], each["requirement"]) for each in (await revealed(world, last))["mrzFindings"]]
+    assert found == [("DATE_OF_BIRTH_MISMATCH", "DATE_OF_BIRTH")]
+
+
+async def test_the_same_image_is_not_handed_in_twice_as_one_kind(world: World) -> None:
+    shop = await world.seller()
+    ivan = await an_anchor(shop)
+    page, visa = await ready(world, shop, ivan, *KINDS)
+    (copy,) = await ready(world, shop, ivan, "WORK_VISA", seed=1)
+    (other,) = await ready(world, shop, ivan, "WORK_VISA", seed=2)
+    (permit,) = await ready(world, shop, ivan, "WORK_PERMIT", seed=1)
+    found = await refused(shop, ivan, evidence(world, [page, visa, copy]))
+    assert found == {("INVALID", "documents.2.documentId", "RIGHT_TO_WORK")}
+    assert (await handed_in(shop, ivan, evidence(world, [page, visa, other, permit])))["status"] == "SUBMITTED"
+
+
+async def test_what_waits_is_not_replaced_by_nothing(world: World) -> None:
+    shop = await world.seller()
+    ivan = await an_anchor(shop)
+    await handed_in(shop, ivan, evidence(world, await ready(world, shop, ivan, *KINDS)))
+    for _ in range(2):
+        (error,) = await shop.refused(
+            "SubmitVerification", anchorId=ivan, evidence={"passportVisa": {}}, consentVersion="2021-08", **BEGUN
+        )
+        assert (error["code"], error["field"]) == ("INVALID_STATE", ["input", "evidence", "passportVisa"])
+    ana = (await shop.anchor())["id"]
+    await shop.hand_in_contact(ana)
+    begun = {"location": "OUTSIDE_CHINA", "entryPoint": "ROOM_EDITOR"}
+    (error,) = await shop.refused("SubmitVerification", anchorId=ana, evidence={"contact": {}}, **begun)
+    assert error["code"] == "INVALID_STATE"

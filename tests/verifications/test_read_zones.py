@@ -5,10 +5,11 @@ from typing import Any
 
 import asyncpg
 import pytest
-from clients import Data, Shop
+from clients import Data, Shop, picked
 from law.mrz_specimens import zone
 from photos import an_anchor, evidence, lasts, objects, ready, zone_read
-from worlds import World
+from reviewing import claim, decide, finding, reveal
+from worlds import World, blocked
 
 from greenroom.law.mrz import Form
 
@@ -64,7 +65,9 @@ async def refused(shop: Shop, ivan: str, what: Data) -> set[tuple[str, str]]:
 
 
 async def findings(boss: asyncpg.Connection) -> list[tuple[str, str]]:
-    (stored,) = await boss.fetch("SELECT mrz_findings FROM verifications")
+    """Of the newest attempt."""
+    stored = await boss.fetchrow("SELECT mrz_findings FROM verifications ORDER BY id DESC LIMIT 1")
+    assert stored
     return [(each["code"], each["requirement"]) for each in json.loads(stored["mrz_findings"])]
 
 
@@ -77,9 +80,8 @@ async def test_nothing_need_be_typed_that_a_certain_zone_says(world: World, boss
     assert (str(row["passport_last_day"]), str(row["work_last_day"])) == (lasts(world), lasts(world, 90))
     assert row["is_under_age"] is False
     assert await findings(boss) == []
-    kept = await boss.fetch("SELECT mrz FROM verification_documents")
-    assert [each["mrz"] is not None for each in kept] == [True, True], "kept as if typed"
-    assert await boss.fetchval("SELECT count(*) FROM documents WHERE zone IS NOT NULL") == 0, "and only there"
+    assert await boss.fetchval("SELECT count(*) FROM verification_documents WHERE mrz IS NOT NULL") == 0, "none typed"
+    assert await boss.fetchval("SELECT count(*) FROM documents WHERE zone IS NOT NULL") == 2, "kept with its photo"
 
 
 async def test_a_passport_that_was_read_is_the_same_person_s_as_when_typed(
@@ -175,3 +177,46 @@ async def test_after_it_was_handed_in_it_fills_in_no_form_any_more(world: World)
     shown = (await shop.ask(query, {"id": attempt["id"]}))["node"]["documents"]
     assert {each["id"] for each in shown} == set(ids)
     assert [each["zone"] for each in shown] == [None, None]
+
+
+OTHERS = {"number": "XX9999999", "name": "SMITH<<JOHN", "birth": "130517"}
+TOLD = {("MRZ_VISUAL_MISMATCH", "PASSPORT"), ("NAME_MISMATCH", "PASSPORT"), ("DATE_OF_BIRTH_MISMATCH", "PASSPORT")}
+
+
+@pytest.mark.parametrize("was_rejected", [False, True])
+async def test_what_was_read_is_held_against_what_is_typed_also_when_the_photo_is_named_again(
+    was_rejected: bool, world: World, boss: asyncpg.Connection
+) -> None:
+    shop = await world.seller()
+    ivan, ids = await photographed(world, shop, passport(world, **OTHERS))
+    attempt = await handed_in(shop, ivan, evidence(world, ids))
+    assert set(await findings(boss)) == TOLD
+    if was_rejected:
+        await decide(world.staff("REVIEW"), attempt["id"], finding("NAME_MISMATCH", "LEGAL_NAME"))
+    again = evidence(world, ids, legalName="Ivan Petroff")
+    attempt = await handed_in(shop, ivan, again)
+    assert set(await findings(boss)) >= TOLD
+    room = await shop.room(picked(ivan, "IN_CHINA"), start=world.tonight())
+    assert ("UNDER_MINIMUM_AGE", "Ivan") in blocked(await shop.admission(room["id"]))
+    reviewer = world.staff("REVIEW", subject="olga")
+    await claim(reviewer, attempt["id"])
+    shown = [each["machineReadableZone"] for each in (await reveal(reviewer, attempt["id"]))["photos"]]
+    assert sorted(shown, key=str) == [None, passport(world, **OTHERS)]
+
+
+async def test_what_was_read_beside_a_typed_zone_is_compared_also_where_the_photo_stays(
+    world: World, boss: asyncpg.Connection
+) -> None:
+    shop = await world.seller()
+    ivan, ids = await photographed(world, shop, passport(world, **OTHERS))
+    typed = given(world, ids, days=(None, lasts(world)), passportNumber=NUMBER)
+    typed["passportVisa"]["documents"][0]["mrz"] = passport(world)
+    await handed_in(shop, ivan, typed)
+    assert set(await findings(boss)) == TOLD
+    attempt = await handed_in(shop, ivan, {"passportVisa": {"nationality": "RU"}})
+    assert set(await findings(boss)) >= TOLD
+    assert await boss.fetchval("SELECT is_under_age FROM verifications ORDER BY id DESC LIMIT 1")
+    reviewer = world.staff("REVIEW")
+    await claim(reviewer, attempt["id"])
+    shown = [each["machineReadableZone"] for each in (await reveal(reviewer, attempt["id"]))["photos"]]
+    assert sorted(shown, key=str) == [None, passport(world)], "the typed one is shown"

@@ -69,7 +69,7 @@ COLUMNS: Final = {
     " last_used_at last_location version created_at",
     "anchor_keys": "account_id anchor_id master_key_id wrapped",
     "verifications": "account_id id anchor_id path status entry_point location consent_version nationality created_at"
-    " submitted_at decided_at ends_at documents_last_day is_retryable strikes attempts legal_name email"
+    " submitted_at queued_at decided_at ends_at documents_last_day is_retryable strikes attempts legal_name email"
     " name_fingerprint email_fingerprint data_state version",
     "reviews": "account_id id verification_id decision is_retryable findings created_at",
     "live_rooms": "account_id id title status scheduled_start_at is_flagged version created_at",
@@ -223,7 +223,7 @@ class Block:
         ends = decided + DECIDED_AFTER if decided and status is EXPIRED else None
         last_day = (self._now + LASTS).date() if person.path is VerificationPath.PASSPORT_VISA else None
         asked = (person.path, status, EntryPoint.CONSOLE_HOME, person.location, NOTICE, person.nationality)
-        went = (at, at, decided, ends, last_day, True if status is REJECTED else None, 0, 1)
+        went = (at, at, at, decided, ends, last_day, True if status is REJECTED else None, 0, 1)
         self.rows["verifications"].append(
             (account_id, id, person.id, *asked, *went, *sealed, DataState.ACTIVE, 1 if decided is None else 2)
         )

@@ -199,6 +199,7 @@ async def handed_in(
         nationality=anchor.nationality,
         created_at=now,
         submitted_at=now,
+        queued_at=now,
         documents_last_day=last_day,
         passport_last_day=last_day + timedelta(days=365) if last_day else None,
         work_last_day=last_day,

@@ -49,6 +49,7 @@ UPLOADS: Path = ("input", "uploads")
 SHA_256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 CHECK = Job("check_photo", at_once=2)
 READ_ZONE = Job("read_zone", at_once=1)
+WEIGH = Job("weigh_zone")  # done by the reviews, far above
 SERVICE = Actor("greenroom")  # checks and clears on nobody's behalf
 
 
@@ -165,19 +166,23 @@ async def settle(tx: Transaction, key: Key, checked: Checked, *, now: datetime) 
 async def keep_zone(
     tx: Transaction, key: Key, sealed: bytes, *, object_id: UUID, is_certain: bool, now: datetime
 ) -> bool:
-    """Keep the zone that was read in this object, once; what was handed in or cleared away meanwhile is left alone."""
+    """Keep the zone that was read in this object, once; what was cleared away meanwhile is left alone.
+
+    Where the photo is handed in already, what it was handed in with is weighed anew.
+    """
     row = await locked(tx, key)
     if row is None or not awaits_zone(row.model_dump()) or row.object_id != object_id:
         return False
+    if row.handed_in_at is not None and is_certain:
+        await WEIGH.enqueue(tx, account_id=str(key.account_id), id=str(key.id))
     row.zone, row.is_zone_certain = sealed, is_certain
     await record(tx, "DOCUMENT_ZONE_READ", row, by=SERVICE, now=now)
     return True
 
 
 def awaits_zone(row: Record) -> bool:
-    """Say whether a document's zone would still be of use: it fills in the form."""
-    is_open = row["status"] == DocumentStatus.READY and row["handed_in_at"] is None
-    return is_open and row["zone"] is None and row["kind"] in FORMS
+    """Say whether a document's zone would still be of use: it fills in the form, or tells whoever reviews."""
+    return row["status"] == DocumentStatus.READY and row["zone"] is None and row["kind"] in FORMS
 
 
 async def clear_away(tx: Transaction, key: Key, *, now: datetime) -> Document | None:

@@ -169,7 +169,7 @@ class StagedUploadInput:
     """A photo to be sent."""
 
     byte_size: int
-    """Size in bytes: as announced, and once READY of the copy that is kept."""
+    """Size in bytes, as announced."""
     kind: DocumentKind
     """What it shows."""
     mime_type: str

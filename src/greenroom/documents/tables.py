@@ -44,7 +44,7 @@ class Document(SQLModel, table=True):
     sha256: bytes  # as announced
     object_id: UUID | None = None  # names its bytes in the store
     likeness: bytes | None = None  # to know the image again (likeness.py)
-    zone: bytes | None = None  # sealed, as read from it (zones.py), until it is handed in
+    zone: bytes | None = None  # sealed, as read from it (zones.py); stays once handed in, shown to staff alone then
     is_zone_certain: bool | None = None
     findings: list[dict[str, Any]] = Field(default_factory=list, sa_type=CODES)  # what warns, or why it FAILED
     created_at: datetime = Field(sa_type=INSTANT)

@@ -113,14 +113,14 @@ def validity_end(attempt: Attempt, *, policy: Policy) -> datetime | None:
 
 
 def expiry(attempt: Attempt, *, policy: Policy) -> datetime | None:
-    """Return when an attempt stops to admit, by itself; None for one that never did, or no more for other reasons.
+    """Return when an attempt stops to admit, by itself, or did; None for one that does not admit for other reasons.
 
-    The refresh counts from an approval, and ends nothing else.
+    Such as one whose successor was approved. The refresh counts from an approval, and ends nothing else.
     """
     if attempt.status is VerificationStatus.SUBMITTED:
         return attempt.ends_at
-    was_good = (VerificationStatus.APPROVED, VerificationStatus.EXPIRED, VerificationStatus.SUPERSEDED)
-    return validity_end(attempt, policy=policy) if attempt.status in was_good else None
+    is_by_time = attempt.status in (VerificationStatus.APPROVED, VerificationStatus.EXPIRED)
+    return validity_end(attempt, policy=policy) if is_by_time else None
 
 
 def warning_due(attempt: Attempt, *, policy: Policy, now: datetime, warned_days: int | None) -> int | None:

@@ -17,7 +17,6 @@ from greenroom.errors import (
     CLAIM_LACKING,
     CLAIMED_BY_ANOTHER,
     NOT_YOUR_OWN,
-    PURPOSE_NAMES,
     REVIEW_CLOSED,
     REVIEW_OVER,
     InvalidState,
@@ -25,23 +24,23 @@ from greenroom.errors import (
     Path,
     PermissionDenied,
     Refused,
-    invalid,
 )
 from greenroom.events.actions import record
 from greenroom.law.terms import ReviewTaskState, VerificationPath, VerificationStatus
+from greenroom.reviews.masking import masked
 from greenroom.reviews.reads import REVIEWED_PATHS
 from greenroom.reviews.tables import ReviewTask
 from greenroom.sealing import KeyWrapping, Seal, context_of
 from greenroom.text import one_line
+from greenroom.verifications.kept import zones_at
 from greenroom.verifications.reads import ATTACHED, SEALED_COLUMNS
 from greenroom.verifications.tables import Verification
 
 REVIEWERS = frozenset({Permission.REVIEW, Permission.REVIEW_LEAD})
 CLAIMED_FOR = timedelta(minutes=20)
-# From the hand-in on. Who waits to be admitted by it is told at the gate; these are for the order of the day.
+# From `queued_at` on. Who waits to be admitted by it is told at the gate; these are for the order of the day.
 DUE_WITHIN = {VerificationPath.PASSPORT_VISA: timedelta(days=1), VerificationPath.CONTACT: timedelta(days=3)}
 PURPOSE_LENGTH_MAX = 500
-NAMES_A_PERSON = ("legal_name", "email", "passport_number")
 TASK, ATTEMPT, PURPOSE = ("input", "reviewTaskId"), ("input", "verificationId"), ("input", "purpose")
 
 
@@ -133,16 +132,17 @@ class Revealed:
     attempt: Verification
     said: Mapping[str, str]
     """Values by their column."""
-    photos: Sequence[tuple[Record, str | None]]
-    """Each with its machine-readable zone."""
+    photos: Sequence[tuple[Record, tuple[str, ...]]]
+    """Each with its machine-readable zones: as typed, then as read with certainty."""
 
 
 async def reveal_verification(
     tx: Transaction, key: Key, *, purpose: str, keys: KeyWrapping, by: Actor, now: datetime
 ) -> Revealed | Refused:
-    """Read what was handed in, for a purpose that the subject can read in turn (X5); the log keeps it for good.
+    """Read what was handed in, for a purpose that the subject can read in turn (X5).
 
-    Needs a claim on the attempt's review; a lead needs none.
+    The log keeps the purpose for good, and what it repeats of what was handed in is masked there: a refusal would
+    answer guesses, and leave no trace of them. Needs a claim on the attempt's review; a lead needs none.
     """
     attempt = await attempt_to_review(tx, key, by=by, at=ATTEMPT)
     if isinstance(attempt, Refused):
@@ -156,8 +156,7 @@ async def reveal_verification(
         if refused := claim_of(await task_of(tx, key), by=by, now=now, at=ATTEMPT):
             return refused
     revealed = await opened(tx, attempt, keys=keys)
-    if any(each.casefold() in why.casefold() for name, each in revealed.said.items() if name in NAMES_A_PERSON):
-        return Refused.of(invalid(PURPOSE, PURPOSE_NAMES))
+    why = masked(why, revealed.said)
     shown = [str(photo["document_id"]) for photo, _ in revealed.photos]
     await record(tx, "VERIFICATION_REVEALED", attempt, by=by, now=now, purpose=why, documents=shown)
     return revealed
@@ -173,5 +172,4 @@ async def opened(tx: Transaction, attempt: Verification, *, keys: KeyWrapping) -
     sealed = {column: getattr(attempt, column) for column in SEALED_COLUMNS}
     said = {column: seal.open(value, **place, column=column) for column, value in sealed.items() if value}
     photos = await tx.rows(ATTACHED, account_id=attempt.account_id, verification_ids=[attempt.id])
-    zones = [seal.open(photo["mrz"], **place, column="mrz") if photo["mrz"] else None for photo in photos]
-    return Revealed(attempt, said, tuple(zip(photos, zones, strict=True)))
+    return Revealed(attempt, said, tuple((p, zones_at(p, anchor_id=attempt.anchor_id, seal=seal)) for p in photos))

@@ -83,7 +83,7 @@ class ReviewTask(Node):
             id=global_id("ReviewTask", row["account_id"], row["id"]),
             assignee=row["assignee"] if is_held else None,
             claim_expires_at=row["claim_expires_at"] if is_held else None,
-            due_at=row["submitted_at"] + DUE_WITHIN[VerificationPath(row["path"])],
+            due_at=row["queued_at"] + DUE_WITHIN[VerificationPath(row["path"])],
             is_escalated=bool(row["is_escalated"]),
             state=state,
             row=row,

@@ -19,6 +19,7 @@ from greenroom.law.reasons import REASONS
 from greenroom.law.terms import DocumentKind, FindingCode, VerificationStatus
 from greenroom.reviews.actions import opened
 from greenroom.reviews.reads import EVERYWHERE
+from greenroom.reviews.tables import ReviewTask
 from greenroom.rooms.effects import SETTLE
 from greenroom.sealing import KeyWrapping
 from greenroom.verifications.tables import Bar, Verification
@@ -72,16 +73,26 @@ async def came_of_age(
     return True
 
 
-async def bar(tx: Transaction, attempt: Verification, findings: Sequence[Finding], *, by: Actor, now: datetime) -> bool:
+async def bar(
+    tx: Transaction,
+    attempt: Verification,
+    findings: Sequence[Finding],
+    *,
+    task: ReviewTask,
+    by: Actor,
+    now: datetime,
+) -> bool:
     """Bar a person for what is final, in every account, where their passport is known (X10); says whether it did.
 
-    Who shows another's passport bars nobody by its number (IMPERSONATION). And one that was approved in another place
-    is barred by a lead alone: else a forgery with a stranger's number would take the stranger off the air.
+    Who shows another's passport bars nobody by its number, whatever else is final (IMPERSONATION). And one that was
+    approved in another place is barred by a lead alone, for whom the task is escalated: else a forgery with a
+    stranger's number would take the stranger off the air.
     """
-    mark, final = attempt.passport_fingerprint, [f.code for f in findings if REASONS[f.code].is_final]
-    if mark is None or not set(final) - {FindingCode.IMPERSONATION}:
+    mark, final = attempt.passport_fingerprint, {f.code for f in findings if REASONS[f.code].is_final}
+    if mark is None or not final or FindingCode.IMPERSONATION in final:
         return False
     if Permission.REVIEW_LEAD not in by.permissions and await is_approved_elsewhere(tx, attempt):
+        task.is_escalated = True
         return False
     row = upsert(Bar).values(mark=mark, barred_at=now)
     await tx.exec(row.on_conflict_do_nothing())

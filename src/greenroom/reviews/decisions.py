@@ -48,6 +48,8 @@ from greenroom.verifications.tables import Review, Verification
 FINDINGS_MAX = 20
 TEXT_LENGTH_MAX = 1_000
 FINDINGS, NOTE = ("input", "findings"), ("input", "internalNote")
+# Consent is no reviewer's, and no face check is taken yet (A26).
+NEVER_HANDED_IN = frozenset({RequirementKind.CONSENT, RequirementKind.FACE_CHECK})
 APPROVED, REJECTED, SUPERSEDED = (
     VerificationStatus.APPROVED,
     VerificationStatus.REJECTED,
@@ -119,7 +121,8 @@ async def decide_review(
         tx.add(ReviewNote(account_id=key.account_id, task_id=key.id, author=by.subject, text=text, created_at=now))
     if status is REJECTED:
         await refuse_images(tx, attempt, photos, judgement.findings, now=now)
-        await settle_later(tx, attempt, is_barred=await bar(tx, attempt, judgement.findings, by=by, now=now))
+        is_barred = await bar(tx, attempt, judgement.findings, task=task, by=by, now=now)
+        await settle_later(tx, attempt, is_barred=is_barred)
     await record_each(tx, entries, by=by, now=now)
     return id
 
@@ -133,8 +136,8 @@ class HandedIn:
 
 
 def handed_in(attempt: Verification, photos: Sequence[Record], *, policy: Policy) -> HandedIn:
-    """Return the items and documents that an attempt holds: consent is no reviewer's, and an address may be missing."""
-    asked = [kind for kind in kinds(attempt.path, policy=policy) if kind is not RequirementKind.CONSENT]
+    """Return the items and documents that an attempt holds; an address may be missing."""
+    asked = [kind for kind in kinds(attempt.path, policy=policy) if kind not in NEVER_HANDED_IN]
     optional = OPTIONAL[attempt.path] if attempt.email else ()
     return HandedIn((*asked, *optional), tuple({DocumentKind(photo["kind"]): None for photo in photos}))
 

@@ -1,5 +1,6 @@
 """What can be done with reviews, as reviewers ask for it."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,7 +75,7 @@ class RevealedPhoto:
     last_day: Day
     """Last day of the document, as given."""
     machine_readable_zone: str | None
-    """Its machine-readable zone, as given."""
+    """Its machine-readable zone as typed, else as read from the photo, where that is certain."""
     url: URL
     """The link."""
 
@@ -90,7 +91,7 @@ class RevealedEvidence:
     legal_name: str | None
     """Name as given."""
     mrz_findings: list[Annotated["ReviewFinding", VERIFICATIONS]]
-    """What the machine-readable zones say, and how it compares."""
+    """What the machine-readable zones say otherwise, and whether an earlier attempt had a birthday under the age."""
     nationality: CountryCode | None
     """Nationality as given."""
     passport_issuer: CountryCode | None
@@ -108,7 +109,7 @@ class VerificationRevealInput:
     verification_id: strawberry.ID
     """The attempt."""
     purpose: str
-    """Why it is read, for the subject's log."""
+    """Why it is read, for the subject's log: why, not whom. What it repeats of what was handed in is masked there."""
 
 
 @strawberry.type
@@ -258,7 +259,7 @@ def evidence_shown(revealed: Revealed, context: Context) -> RevealedEvidence:
         nationality=CountryCode(attempt.nationality) if said else None,
         passport_issuer=CountryCode(issuer) if issuer else None,
         passport_number=said.get("passport_number"),
-        photos=[photo_shown(row, zone, context) for row, zone in revealed.photos],
+        photos=[photo_shown(row, zones, context) for row, zones in revealed.photos],
     )
 
 
@@ -269,7 +270,7 @@ def finding_shown(stored: dict[str, str], language: Language) -> "ReviewFinding"
     return shown
 
 
-def photo_shown(row: Record, zone: str | None, context: Context) -> RevealedPhoto:
+def photo_shown(row: Record, zones: Sequence[str], context: Context) -> RevealedPhoto:
     """Return a photo with a link that lasts a minute and needs nothing else."""
     ends_at = context.now + LINKS_LAST
     token = context.services.links.sign(
@@ -279,6 +280,6 @@ def photo_shown(row: Record, zone: str | None, context: Context) -> RevealedPhot
         document=home("documents").Document.of(row),
         expires_at=Instant(ends_at),
         last_day=row["last_day"],
-        machine_readable_zone=zone,
+        machine_readable_zone=next(iter(zones), None),
         url=URL(f"{context.services.public_url}{DOCUMENTS_AT}/{token}"),
     )

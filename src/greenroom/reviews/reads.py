@@ -72,7 +72,7 @@ def queue(*conditions: Any, order: tuple[Any, ...], descending: bool = False) ->
     return Listing(tasks().where(asked, *conditions), *order, descending=descending)
 
 
-WAITING = (RANK.label("rank"), col(Verification.submitted_at), col(Verification.account_id), col(Verification.id))
+WAITING = (RANK.label("rank"), col(Verification.queued_at), col(Verification.account_id), col(Verification.id))
 DECIDED = (col(Verification.decided_at), col(Verification.account_id), col(Verification.id))
 QUEUES = {
     ReviewTaskState.OPEN: queue(IS_SUBMITTED, func.coalesce(IS_CLAIMED, false()).is_(false()), order=WAITING),

@@ -18,6 +18,8 @@ from greenroom.documents.actions import REJECTED as REJECTED_IMAGES
 from greenroom.documents.tables import Document
 from greenroom.errors import (
     ATTEMPT_CLOSED,
+    BEING_DECIDED,
+    NOTHING_NEW,
     REJECTED_FOR_GOOD,
     InvalidState,
     Problem,
@@ -36,6 +38,7 @@ from greenroom.law.policies import ACCOUNT_REJECTIONS_WINDOW, Policy
 from greenroom.law.terms import (
     BroadcastLocation,
     EntryPoint,
+    FindingCode,
     RequirementKind,
     VerificationPath,
     VerificationStatus,
@@ -45,10 +48,15 @@ from greenroom.verifications.contact import Contact, ContactEvidence, read_conta
 from greenroom.verifications.keeping import Safe, attach, passport_mark, put_days_on, put_on, seal_of, zones_of
 from greenroom.verifications.kept import NOTHING_KEPT, Kept, kept_for, opened
 from greenroom.verifications.papers import Papers, PassportVisaEvidence, read_papers
-from greenroom.verifications.reads import PAST, case_of
+from greenroom.verifications.reads import CLAIMED, PAST, case_of
 from greenroom.verifications.tables import Verification
 
 SUBMITTED = VerificationStatus.SUBMITTED
+# For whoever reviews, where the person was too young by an earlier attempt of theirs (X9).
+GAVE_ANOTHER_BIRTHDAY = {
+    "code": FindingCode.DATE_OF_BIRTH_MISMATCH.value,
+    "requirement": RequirementKind.DATE_OF_BIRTH.value,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,8 @@ async def submit(
     """Hand in the evidence of one path: complete, or refused whole with every problem at once (R5, R6, R35).
 
     After a rejection what it did not name need not be sent again (R37). An earlier attempt that awaits review is
-    replaced; an approved one keeps counting until this one is decided (R24).
+    replaced, and leaves its place in the queue, unless a reviewer has claimed it: else nothing that is about to be
+    refused ever would be. An approved one keeps counting until this one is decided (R24).
     Returns the attempt's id.
     """
     anchor = await own(tx, Anchor, key, at=("input", "anchorId"), lock=True)
@@ -101,10 +110,10 @@ async def submit(
     if isinstance(taken, Papers):
         put_days_on(attempt, taken, kept, policy=policy, now=now)
     past = await past_of(tx, attempt, others=marks_of(taken, pepper=safe.pepper), now=now)
-    if problem := exhausted(past, policy):
+    if problem := exhausted(past, policy) or await held(tx, evidence, attempt, past["waiting"], now=now):
         return Refused.of(problem)
     await replace_waiting(tx, anchor, evidence.path)
-    attempt.strikes, attempt.attempts = past["strikes"], past["attempts"] + 1
+    put_past_on(attempt, past)
     tx.add(attempt)
     anchor.remembered_at, anchor.last_used_at = anchor.remembered_at or now, now
     account.first_submitted_at = account.first_submitted_at or now
@@ -136,15 +145,16 @@ async def read_evidence(
     ids = [photo.document.id for photo in evidence.photos]
     found = await photos_of(tx, anchor, ids)
     zones = zones_of(found.values(), seal=seal)
-    refused = [row["likeness"] for row in await tx.rows(REJECTED_IMAGES, account_id=anchor.account_id)]
+    rejected = await tx.rows(REJECTED_IMAGES, account_id=anchor.account_id) if ids else []
+    refused = [row["likeness"] for row in rejected]
     return read_papers(evidence, anchor, found, zones, kept=kept, refused_images=refused, policy=policy, now=now)
 
 
 def marks_of(taken: Contact | Papers, *, pepper: Pepper) -> list[bytes]:
-    """Return the marks of the passports whose zones were handed in: a bar is of the document, whatever was typed."""
+    """Return the marks of all passports that are known of, by zones and as typed: a bar on any of them holds."""
     if isinstance(taken, Contact):
         return []
-    return [passport_mark(pepper, number, issuer) for number, issuer in taken.numbers]
+    return [passport_mark(pepper, number, issuer) for number, issuer in taken.passports]
 
 
 async def past_of(tx: Transaction, attempt: Verification, *, others: Sequence[bytes], now: datetime) -> Record:
@@ -172,6 +182,31 @@ def exhausted(past: Record, policy: Policy) -> Problem | None:
     return TooManyAttempts(at) if is_over else None
 
 
+def put_past_on(attempt: Verification, past: Record) -> None:
+    """Put on an attempt what comes from those before it; one that replaces another has its place in the queue."""
+    attempt.queued_at = past["queued_at"] or attempt.queued_at
+    attempt.strikes, attempt.attempts = past["strikes"], past["attempts"] + 1
+    if past["was_under_age"] and attempt.mrz_findings is not None:
+        attempt.mrz_findings = [*attempt.mrz_findings, GAVE_ANOTHER_BIRTHDAY]
+
+
+async def held(
+    tx: Transaction,
+    evidence: ContactEvidence | PassportVisaEvidence,
+    attempt: Verification,
+    waiting: UUID | None,
+    *,
+    now: datetime,
+) -> Problem | None:
+    """Return why the attempt that waits may not be replaced: there is nothing new, or a reviewer is deciding."""
+    if waiting is None:
+        return None
+    if evidence.is_empty:
+        return InvalidState(evidence.at, sentence=NOTHING_NEW)
+    is_claimed = await tx.rows(CLAIMED, account_id=attempt.account_id, id=waiting, now=now)
+    return InvalidState(("input", "anchorId"), sentence=BEING_DECIDED) if is_claimed else None
+
+
 def handed_in_now(
     path: VerificationPath, nationality: str, anchor: Anchor, *, id: UUID, begun: Begun, now: datetime
 ) -> Verification:
@@ -188,6 +223,7 @@ def handed_in_now(
         nationality=nationality,
         created_at=now,
         submitted_at=now,
+        queued_at=now,
     )
 
 
@@ -262,7 +298,7 @@ async def replace_waiting(tx: Transaction, anchor: Anchor, path: VerificationPat
 async def cancel_verification(
     tx: Transaction, key: Key, *, expected_version: int, by: Actor, now: datetime
 ) -> UUID | Refused:
-    """Withdraw an open attempt. What was decided stays decided."""
+    """Withdraw an open attempt, unless a reviewer is deciding about it. What was decided stays decided."""
     found = await own(tx, Verification, key, at=("input", "verificationId"))
     if isinstance(found, Refused):
         return found
@@ -273,6 +309,8 @@ async def cancel_verification(
     was = found.status
     if not lifecycle.may(was, VerificationStatus.CANCELED):
         return Refused.of(InvalidState(("input", "verificationId"), sentence=ATTEMPT_CLOSED))
+    if was is SUBMITTED and await tx.rows(CLAIMED, account_id=key.account_id, id=key.id, now=now):
+        return Refused.of(InvalidState(("input", "verificationId"), sentence=BEING_DECIDED))
     found.status, found.version = VerificationStatus.CANCELED, found.version + 1
     await record_status(tx, found, found.path, was=was, status=found.status, by=by, now=now)
     return found.id

@@ -28,6 +28,11 @@ class ContactEvidence:
         """Something was left out."""
         return None in (self.legal_name, self.nationality, self.email)
 
+    @property
+    def is_empty(self) -> bool:
+        """Everything was left out."""
+        return self.legal_name is self.nationality is self.email is None
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:

@@ -61,10 +61,8 @@ def put_on(attempt: Verification, taken: Contact | Papers, kept: Kept, *, seal: 
     if isinstance(taken, Papers):
         values["date_of_birth"] = taken.born_on.isoformat() if taken.born_on else None
         values |= {"passport_number": taken.passport_number, "passport_issuer": taken.passport_issuer}
-        number = taken.passport_number or kept.said.get("passport_number")
-        issuer = taken.passport_issuer or kept.said.get("passport_issuer")
-        if number and issuer:
-            marks["passport_fingerprint"] = passport_mark(pepper, number, issuer)
+        if taken.passports:
+            marks["passport_fingerprint"] = passport_mark(pepper, *taken.passports[0])
     place = {"account_id": account_id, "anchor_id": attempt.anchor_id}
     for column, value in values.items():
         if value is not None:
@@ -94,7 +92,6 @@ async def attach(tx: Transaction, attempt: Verification, taken: Papers, *, seal:
     await tx.flush()
     for paper in taken.papers:
         paper.document.handed_in_at = paper.document.handed_in_at or now
-        paper.document.zone = paper.document.is_zone_certain = None  # kept below, if it counts
         assert paper.last_day is not None  # else it was refused
         tx.add(
             VerificationDocument(
@@ -102,7 +99,7 @@ async def attach(tx: Transaction, attempt: Verification, taken: Papers, *, seal:
                 verification_id=attempt.id,
                 document_id=paper.document.id,
                 last_day=paper.last_day,
-                mrz=seal.seal(paper.mrz, **place, column="mrz") if paper.mrz else None,
+                mrz=seal.seal(paper.mrz, **place, column="mrz") if paper.mrz and not paper.is_read else None,
             )
         )
     for row in taken.staying:

@@ -40,8 +40,8 @@ class Kept:
     attempt: Verification | None = None
     said: Mapping[str, str] = field(default_factory=dict)
     """The values that stay, opened, by their column."""
-    zones: Mapping[UUID, str] = field(default_factory=dict)
-    """The zones of the photos that stay, opened, by document."""
+    zones: Mapping[UUID, tuple[str, ...]] = field(default_factory=dict)
+    """The zones of the photos that stay, opened, by document: see `zones_at`."""
 
 
 NOTHING_KEPT = Kept()
@@ -90,5 +90,13 @@ def opened(kept: Kept, *, seal: Seal) -> Kept:
     place = {"account_id": attempt.account_id, "anchor_id": attempt.anchor_id}
     sealed = {column: getattr(attempt, column) for column, kind in OF_COLUMN.items() if kind in kept.typed}
     said = {column: seal.open(value, **place, column=column) for column, value in sealed.items() if value}
-    zones = {p["document_id"]: seal.open(p["mrz"], **place, column="mrz") for p in kept.photos if p["mrz"]}
+    zones = {photo["document_id"]: zones_at(photo, anchor_id=attempt.anchor_id, seal=seal) for photo in kept.photos}
     return replace(kept, said=said, zones=zones)
+
+
+def zones_at(photo: Record, *, anchor_id: UUID, seal: Seal) -> tuple[str, ...]:
+    """Open the zones of a photo that was handed in: as typed, then as read with certainty."""
+    place = {"account_id": photo["account_id"], "anchor_id": anchor_id}
+    sealed = {"mrz": photo["mrz"], "zone": photo["zone"] if photo["is_zone_certain"] else None}
+    found = [seal.open(value, **place, column=column) for column, value in sealed.items() if value]
+    return tuple(dict.fromkeys(found))

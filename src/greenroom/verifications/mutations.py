@@ -144,7 +144,8 @@ class VerificationMutations:
 
     @strawberry.mutation
     async def verification_submit(self, info: Info, input: VerificationSubmitInput) -> VerificationSubmitPayload | None:
-        """Hands in evidence, the first time or again after a rejection: accepted items need not be sent again."""
+        """Hands in evidence, the first time or again after a rejection: accepted items need not be sent again. One that
+        waits is replaced and leaves its place in the queue, but not while a reviewer is deciding about it."""
         context, key, new_id = info.context, key_of("Anchor", input.anchor_id), uuid7()
         evidence = input.evidence.read()
         attempt, problems = await changed(
@@ -168,7 +169,7 @@ class VerificationMutations:
 
     @strawberry.mutation
     async def verification_cancel(self, info: Info, input: VerificationCancelInput) -> VerificationCancelPayload | None:
-        """Withdraws an open attempt."""
+        """Withdraws an open attempt, but not while a reviewer is deciding about it."""
         context, key = info.context, key_of("Verification", input.verification_id)
         attempt, problems = await changed(
             info,

@@ -1,6 +1,6 @@
 """Papers: what an anchor working in China hands in, passport and right to work, compared before it is taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from greenroom.documents.tables import Document
 from greenroom.errors import (
     BORN_DIFFERS,
     BORN_IMPOSSIBLE,
+    IMAGE_REPEATS,
     ISSUER_DIFFERS,
     LAST_DAY_DIFFERS,
     LAST_DAY_PAST,
@@ -34,7 +35,7 @@ from greenroom.errors import (
 )
 from greenroom.law.comparing import Given, contradicted
 from greenroom.law.days import day_of, is_under_age
-from greenroom.law.mrz import CHECKS, Field, Form, Unreadable, Zone, read
+from greenroom.law.mrz import CHECKS, Field, Unreadable, Zone, read
 from greenroom.law.policies import Policy
 from greenroom.law.requirements import accepts, is_whole
 from greenroom.law.states import STATES
@@ -42,7 +43,7 @@ from greenroom.law.terms import DocumentKind, DocumentStatus, FindingCode, Requi
 from greenroom.text import country, email_address
 from greenroom.verifications.contact import read_person
 from greenroom.verifications.kept import Kept
-from greenroom.verifications.zones import Paper, otherwise, page_of, zones_in, zones_staying
+from greenroom.verifications.zones import Known, Paper, otherwise, page_of, passports_in, zones_in, zones_staying
 
 AT = ("input", "evidence", "passportVisa")
 NUMBER_LENGTH_MAX = 20
@@ -80,6 +81,12 @@ class PassportVisaEvidence:
 
     is_partial = True  # whatever is typed, a photo of one item may be missing that stays handed in
 
+    @property
+    def is_empty(self) -> bool:
+        """Everything was left out."""
+        typed = (self.legal_name, self.nationality, self.email, self.date_of_birth)
+        return not self.photos and {*typed, self.passport_number, self.passport_issuer} == {None}
+
 
 @dataclass(frozen=True, slots=True)
 class Papers:
@@ -98,8 +105,8 @@ class Papers:
     """Photos of an earlier attempt that stay handed in."""
     birthdays: tuple[date, ...]
     """Every date of birth that is known: as typed now or before, and as each zone has it, as late as it allows."""
-    numbers: tuple[tuple[str, str], ...]
-    """Number and issuing state of each passport's zone."""
+    passports: tuple[tuple[str, str], ...]
+    """Number and issuing state of each passport that is known, the one that was shown first: by zones, then typed."""
     findings: tuple[tuple[FindingCode, RequirementKind], ...]
     """What the zones say otherwise, for whoever reviews."""
 
@@ -156,7 +163,6 @@ def read_papers(
     )
     known = [*zones_in(papers), *zones_staying(staying, kept.zones, today=today)]
     birthdays = [given.born_on, *(each.zone.born.latest for each in known if each.zone.born)]
-    pages = [each.zone for each in known if each.zone.form is Form.TD3]
     return (
         Papers(
             name,
@@ -170,11 +176,21 @@ def read_papers(
             tuple(papers),
             staying,
             tuple(born for born in birthdays if born),
-            tuple((zone.number, STATES.get(zone.issuer) or "") for zone in pages),
+            tuple(passports_of(known, given)),
             otherwise(known, given),
         ),
         problems,
     )
+
+
+def passports_of(known: Sequence[Known], given: Given) -> Iterator[tuple[str, str]]:
+    """Yield the passports that zones say, then what was typed: who types a stranger's number shows another one (X10).
+
+    Where a zone's issuing state is none that we know, the typed one stands for it.
+    """
+    for number, issuer in (*passports_in(known), (given.number, given.issuer)):
+        if number and (issuer or given.issuer):
+            yield number, issuer or given.issuer or ""
 
 
 def photos_in(
@@ -200,6 +216,7 @@ def photos_in(
             (row.status is not DocumentStatus.READY, PHOTO_NOT_READY),
             (row.likeness is not None and is_among(row.likeness, refused_images), PHOTO_REFUSED),
             (row.id in seen, PHOTO_REPEATS),
+            (row.id not in seen and is_twice(row, papers), IMAGE_REPEATS),
         ):
             if is_wrong:
                 problems.append(invalid((*at, "documentId"), words, requirement=about))
@@ -217,6 +234,12 @@ def photos_in(
         beside = read_too if isinstance(read_too, Zone) else None
         papers.append(Paper(row, last_day, mrz if zone else None, zone, is_read, beside))
     return papers
+
+
+def is_twice(row: Document, papers: Sequence[Paper]) -> bool:
+    """Say whether the same image is there already as the same kind: no finding could tell which of them it is about."""
+    kin = [paper.document.likeness for paper in papers if paper.document.kind is row.kind]
+    return row.likeness is not None and is_among(row.likeness, filter(None, kin))
 
 
 def mrz_of(photo: PhotoEvidence, zones: Mapping[UUID, str]) -> tuple[str | None, bool]:

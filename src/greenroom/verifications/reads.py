@@ -51,6 +51,12 @@ from greenroom.paging import Listing
 from greenroom.verifications.tables import Bar, Review, Verification, VerificationDocument
 
 REJECTED: Any = literal_column("'REJECTED'")
+WERE_APPROVED = (
+    VerificationStatus.APPROVED,
+    VerificationStatus.SUPERSEDED,
+    VerificationStatus.EXPIRED,
+    VerificationStatus.REVOKED,
+)
 REFUSED = (VerificationStatus.REJECTED, VerificationStatus.REVOKED)
 # What was handed in and not withdrawn; a superseded one has its successor beside it.
 COUNTED = (VerificationStatus.SUBMITTED, VerificationStatus.APPROVED, *REFUSED, VerificationStatus.EXPIRED)
@@ -108,6 +114,7 @@ PAST = Read(
     WITH own AS (
         SELECT v.*, v.anchor_id = :anchor_id AS is_this_row,
             v.path = :path AND v.status = 'REJECTED' AS is_rejected,
+            v.path = :path AND v.status = 'SUBMITTED' AND v.anchor_id = :anchor_id AS is_waiting,
             v.submitted_at > coalesce(a.unlocked_at, '-infinity') AS is_counted
         FROM verifications v JOIN anchors a ON a.account_id = v.account_id AND a.id = :anchor_id
         WHERE v.account_id = :account_id AND v.status NOT IN ('DRAFT', 'CANCELED')
@@ -121,7 +128,7 @@ PAST = Read(
         count(*) FILTER (WHERE is_rejected AND submitted_at > coalesce(
             (SELECT max(submitted_at) FROM own WHERE path = :path
              AND (is_this_row OR name_fingerprint = :name OR passport_fingerprint = ANY (:passports))
-             AND status IN ('APPROVED', 'SUPERSEDED', 'EXPIRED', 'REVOKED')), '-infinity'
+             AND status = ANY (:were_approved)), '-infinity'
         ))::int AS strikes,
         count(*) FILTER (WHERE (is_rejected AND NOT is_retryable) OR status IN ('REJECTED', 'REVOKED') AND EXISTS (
             SELECT FROM reviews f, jsonb_array_elements(f.findings) found
@@ -131,9 +138,18 @@ PAST = Read(
          WHERE r.account_id = :account_id AND r.status = 'REJECTED' AND r.decided_at > greatest(:since, (
             SELECT max(u.unlocked_at) FROM anchors u WHERE u.account_id = :account_id
          ))) AS account_rejections,
-        (SELECT w.id FROM verifications w WHERE w.account_id = :account_id AND w.anchor_id = :anchor_id
-         AND w.path = :path AND w.status = 'SUBMITTED') AS waiting,
-        EXISTS (SELECT FROM bars WHERE mark = ANY (:passports)) AS is_barred
+        (array_agg(id) FILTER (WHERE is_waiting))[1] AS waiting,
+        max(queued_at) FILTER (WHERE is_waiting) AS queued_at,
+        EXISTS (SELECT FROM verifications y WHERE y.account_id = :account_id AND y.anchor_id = :anchor_id
+                AND y.is_under_age) AS was_under_age,
+        EXISTS (SELECT FROM bars WHERE mark = ANY (:passports)) OR EXISTS (
+            SELECT FROM verifications s JOIN bars ON mark = s.passport_fingerprint
+            WHERE s.account_id = :account_id AND s.anchor_id = :anchor_id AND (s.status <> 'CANCELED' OR NOT EXISTS (
+                SELECT FROM verifications later
+                WHERE later.account_id = s.account_id AND later.anchor_id = s.anchor_id AND later.path = s.path
+                  AND later.status = ANY (:were_approved) AND later.decided_at > s.submitted_at
+            ))
+        ) AS is_barred
     FROM own
     """).bindparams(
         bindparam("account_id", type_=Uuid()),
@@ -144,6 +160,7 @@ PAST = Read(
         bindparam("path", type_=Text()),
         bindparam("since", type_=INSTANT),
         bindparam("final_codes", FINAL_CODES, type_=ARRAY(Text())),
+        bindparam("were_approved", [status.value for status in WERE_APPROVED], type_=ARRAY(Text())),
     )
 )
 
@@ -218,9 +235,21 @@ def gate_candidates(*, of_account: bool = True) -> Any:
     found = select(Anchor.account_id, Anchor.id, Anchor.nationality, Anchor.unlocked_at)
     found = found.where(col(Anchor.id) == any_(bindparam("anchor_ids", type_=IDS)))
     anchors = (found.where(Anchor.account_id == bindparam("account_id")) if of_account else found).cte("anchors")
-    is_barred = exists().where(col(Bar.mark) == Verification.passport_fingerprint)
+    later = aliased(Verification)
+    was_settled = exists().where(
+        col(later.account_id) == Verification.account_id,
+        col(later.anchor_id) == Verification.anchor_id,
+        col(later.path) == Verification.path,
+        col(later.status).in_(literals(WERE_APPROVED)),
+        col(later.decided_at) > Verification.submitted_at,
+    )
+    # A bar holds for whoever ever showed the passport: nobody gets rid of it by withdrawing what they showed, unless
+    # a reviewer saw another one since and approved. `PAST` says the same of whoever hands in.
+    is_barred = and_(
+        exists().where(col(Bar.mark) == Verification.passport_fingerprint),
+        or_(col(Verification.status) != literal_column("'CANCELED'"), ~was_settled),
+    )
     parts = []
-    # A bar holds for whoever ever showed the passport: nobody gets rid of it by withdrawing what they showed.
     for source, is_other in ((handed_in(anchors, is_barred), False), (refused_elsewhere(anchors), True)):
         rows = source.add_columns(is_barred.label("is_barred")).correlate(anchors).lateral()
         asked = (anchors.c.id.label("of_anchor_id"), anchors.c.unlocked_at, literal(is_other).label("is_other"))
@@ -292,6 +321,12 @@ BY_IDS = Read(
         col(Verification.id) == any_(bindparam("ids", type_=IDS)),
     )
 )
+# The table is the reviews', which know this slice: by its text alone.
+CLAIMED = Read(
+    text("SELECT FROM review_tasks WHERE account_id = :account_id AND id = :id AND claim_expires_at > :now").bindparams(
+        bindparam("account_id", type_=Uuid()), bindparam("id", type_=Uuid()), bindparam("now", type_=INSTANT)
+    )
+)
 REVIEWS = Read(
     select_columns(
         col(Review.account_id),
@@ -302,9 +337,10 @@ REVIEWS = Read(
         col(Review.created_at).label("reviewed_at"),
     ).where(col(Review.account_id) == bindparam("account_id"), col(Review.id) == any_(bindparam("ids", type_=IDS)))
 )
+SHOWN_OF_PHOTO = ("id", "kind", "status", "byte_size", "findings")
 ATTACHED = Read(
     select(VerificationDocument)
-    .add_columns(*(table(Document).c[n] for n in ("id", "kind", "status", "byte_size", "findings")))
+    .add_columns(*(table(Document).c[n] for n in (*SHOWN_OF_PHOTO, "zone", "is_zone_certain")))
     .join(
         Document,
         and_(

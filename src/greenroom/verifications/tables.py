@@ -28,6 +28,7 @@ class Verification(SQLModel, table=True):
             ["account_id", "anchor_id"], ["anchors.account_id", "anchors.id"], name="verifications_of_anchor"
         ),
         CheckConstraint("status IN ('DRAFT', 'CANCELED') OR submitted_at IS NOT NULL", name="handed_in_has_instant"),
+        CheckConstraint("(queued_at IS NULL) = (submitted_at IS NULL)", name="queued_when_handed_in"),
         CheckConstraint("status <> 'REJECTED' OR is_retryable IS NOT NULL", name="rejected_says_whether_again"),
         CheckConstraint(
             "path <> 'CONTACT' OR submitted_at IS NULL OR data_state = 'ERASED'"
@@ -69,7 +70,7 @@ class Verification(SQLModel, table=True):
         Index(
             "verifications_to_review",
             text("(CASE WHEN path = 'CONTACT' THEN 1 ELSE 0 END)"),
-            "submitted_at",
+            "queued_at",
             "account_id",
             "id",
             postgresql_where=text("status = 'SUBMITTED'"),
@@ -93,6 +94,7 @@ class Verification(SQLModel, table=True):
     nationality: str = Field(max_length=3)  # as handed in: proves nothing about another one
     created_at: datetime = Field(sa_type=INSTANT)
     submitted_at: datetime | None = Field(default=None, sa_type=INSTANT)
+    queued_at: datetime | None = Field(default=None, sa_type=INSTANT)  # of the first of those that replaced each other
     decided_at: datetime | None = Field(default=None, sa_type=INSTANT)
     ends_at: datetime | None = Field(default=None, sa_type=INSTANT)
     documents_last_day: date | None = None

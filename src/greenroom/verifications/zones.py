@@ -11,6 +11,7 @@ from greenroom.documents.actions import REQUIREMENT
 from greenroom.documents.tables import Document
 from greenroom.law.comparing import Given, contradicted, disagreements
 from greenroom.law.mrz import Field, Form, Zone, read
+from greenroom.law.states import STATES
 from greenroom.law.terms import DocumentKind, FindingCode, RequirementKind
 
 WORK = RequirementKind.RIGHT_TO_WORK
@@ -59,12 +60,18 @@ def zones_in(papers: Sequence[Paper]) -> list[Known]:
     return [Known(REQUIREMENT[p.document.kind], zone, p.last_day) for p, zone in pairs if zone]
 
 
-def zones_staying(staying: Sequence[Record], zones: Mapping[UUID, str], *, today: date) -> Iterator[Known]:
-    """Yield the zones of photos that stay."""
+def zones_staying(staying: Sequence[Record], zones: Mapping[UUID, tuple[str, ...]], *, today: date) -> Iterator[Known]:
+    """Yield the zones of photos that were handed in before: typed ones and those read beside them."""
     for row in staying:
-        zone = read(zones[row["document_id"]], today=today) if row["document_id"] in zones else None
-        if isinstance(zone, Zone):
-            yield Known(REQUIREMENT[DocumentKind(row["kind"])], zone, row["last_day"])
+        for zone in (read(text, today=today) for text in zones.get(row["document_id"], ())):
+            if isinstance(zone, Zone):
+                yield Known(REQUIREMENT[DocumentKind(row["kind"])], zone, row["last_day"])
+
+
+def passports_in(known: Sequence[Known]) -> tuple[tuple[str, str | None], ...]:
+    """Return number and issuing state of each passport's zone, the page's own first; None: no state that is known."""
+    pages = sorted((each for each in known if each.zone.form is Form.TD3), key=lambda each: each.about is WORK)
+    return tuple((each.zone.number, STATES.get(each.zone.issuer)) for each in pages)
 
 
 OTHERWISE = {
