@@ -82,7 +82,11 @@ class Bell:
             told, self._waiting = list(self._waiting), {}
             parts = [told[at : at + ACCOUNTS_MAX] for at in range(0, len(told), ACCOUNTS_MAX)]
             payloads = [",".join(each.hex for each in part) for part in parts]
-            await connection.execute(RING, CHANNEL, payloads, timeout=ANSWERS_WITHIN_S)
+            try:
+                await connection.execute(RING, CHANNEL, payloads, timeout=ANSWERS_WITHIN_S)
+            except BaseException:
+                self._waiting = dict.fromkeys(told) | self._waiting  # rung twice at worst
+                raise
 
 
 RING = "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload"
